@@ -1,0 +1,29 @@
+//! The report of an error that has no caller to go to.
+
+use magnus::{Error, RClass, Ruby, Symbol, Value, error::ErrorType, prelude::*};
+
+use crate::pointer;
+
+/// Hands an error that a release raised at GC or at exit to `SafePointer.report_release_error`.
+///
+/// What is not an exception (a `throw`, the end of the thread) goes on its way.
+pub fn report(ruby: &Ruby, error: Error, owner: RClass, address: usize) -> Result<(), Error> {
+    let exception: Value = match error.error_type() {
+        ErrorType::Jump(_) => return Err(error),
+        ErrorType::Error(class, message) => class.new_instance((message.as_ref(),))?.as_value(),
+        ErrorType::Exception(exception) => exception.as_value(),
+    };
+    let _: Value = pointer::class(ruby)?.funcall(
+        "report_release_error",
+        (exception, owner, address, trigger(ruby)?),
+    )?;
+    Ok(())
+}
+
+/// `:gc`, or `:exit` where the process is ending: by then the main thread counts as dead, although
+/// finalizers still run on it.
+fn trigger(ruby: &Ruby) -> Result<Symbol, Error> {
+    let main: Value = ruby.class_thread().funcall("main", ())?;
+    let alive: bool = main.funcall("alive?", ())?;
+    Ok(ruby.to_symbol(if alive { "gc" } else { "exit" }))
+}

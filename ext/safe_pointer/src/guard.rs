@@ -1,0 +1,84 @@
+//! `SafePointer::Guard`: makes a class's own `free` and `release` go through the claim.
+//!
+//! The Ruby side of this module (`lib/safe_pointer/guard.rb`) puts a method of the same name in front of
+//! each; that method asks here, and yields to the class's own.
+
+use magnus::{
+    Error, Module, Object, RClass, RModule, Ruby, Value, function, prelude::*, typed_data::Obj,
+    value::LazyId,
+};
+use safe_pointer_core::Trigger;
+
+use crate::{
+    carrier, ffi, pointer,
+    releaser::{Releaser, Turn},
+};
+
+/// Marks classes that [`check`] has seen. Without an `@`, Ruby code cannot see it.
+static CHECKED: LazyId = LazyId::new("safe_pointer_checked");
+
+/// Guards what came past the hooks, before the first pointer of `class` is made.
+pub fn check(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    if class.ivar_get(*CHECKED)? {
+        return Ok(());
+    }
+    let guard: RModule = pointer::class(ruby)?.const_get("Guard")?;
+    let _: Value = guard.funcall("check", (class,))?;
+    class.ivar_set(*CHECKED, true)
+}
+
+/// Runs the block, a class's own `free`, as the release of `pointer`. Without a releaser, as in a
+/// subclass whose constructor never calls `super`, the block is none of our business and just runs.
+///
+/// Returns what the block returns, or `nil` if it has no turn.
+fn free(ruby: &Ruby, pointer: Value, method: u64) -> Result<Value, Error> {
+    claimed(ruby, pointer, |releaser| {
+        match releaser.enter(ruby, method) {
+            true => ruby.yield_values(()),
+            false => Ok(ruby.qnil().as_value()),
+        }
+    })
+}
+
+/// Runs the block, a class's own `release` called by hand, as the release of `pointer`.
+fn release(ruby: &Ruby, pointer: Value, method: u64) -> Result<Value, Error> {
+    claimed(ruby, pointer, |releaser| {
+        let turn = releaser.enter_call(ruby, method);
+        let result = match turn {
+            Turn::None => Ok(ruby.qnil().as_value()),
+            Turn::First | Turn::Super => ruby.yield_values(()),
+        };
+        if turn == Turn::First {
+            releaser.leave_call(ruby);
+        }
+        result
+    })
+}
+
+/// Claims the release if nobody has, and runs `body`, which finds out for itself whether it has a turn.
+fn claimed(
+    ruby: &Ruby,
+    pointer: Value,
+    body: impl FnOnce(Obj<Releaser>) -> Result<Value, Error>,
+) -> Result<Value, Error> {
+    let Some(releaser) = carrier::find(ruby, pointer)? else {
+        return ruby.yield_values(());
+    };
+    if !releaser.state().claim(Trigger::Free) {
+        return body(releaser);
+    }
+    Releaser::guard(ruby, releaser);
+    let result = body(releaser);
+    releaser.finish(ruby);
+    ffi::set_null(ruby, pointer)?;
+    result
+}
+
+/// Defines `SafePointer::Guard`.
+pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
+    LazyId::force(&CHECKED, ruby);
+    let module = safe_pointer.define_module("Guard")?;
+    module.define_singleton_method("free", function!(free, 2))?;
+    module.define_singleton_method("release", function!(release, 2))?;
+    Ok(())
+}

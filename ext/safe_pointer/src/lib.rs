@@ -1,0 +1,18 @@
+//! Ruby binding of [`safe_pointer_core`]: asks the core what may be done, and does it.
+
+use magnus::{Error, Ruby};
+
+mod carrier;
+mod errors;
+mod ffi;
+mod guard;
+mod pointer;
+mod releaser;
+
+#[magnus::init]
+fn init(ruby: &Ruby) -> Result<(), Error> {
+    ffi::init(ruby)?;
+    let class = pointer::init(ruby)?;
+    releaser::init(ruby, class)?;
+    guard::init(ruby, class)
+}

@@ -1,0 +1,327 @@
+//! `SafePointer::Releaser`: the release of one pointer, and the object the finalizer calls.
+
+use std::{
+    cell::{Cell, RefCell},
+    hint::black_box,
+};
+
+use magnus::{
+    DataTypeFunctions, Error, IntoValue, Module, RClass, Ruby, TypedData, Value,
+    gc::{Compactor, Marker},
+    method,
+    prelude::*,
+    rb_sys::AsRawValue,
+    typed_data::{Obj, Writebarrier},
+    value::Opaque,
+};
+use safe_pointer_core::{Entered, State, Trigger};
+
+use crate::errors;
+
+/// How the release callable is called.
+#[derive(Clone, Copy)]
+pub enum Message {
+    /// `callable.call(pointer)`
+    Call,
+    /// `klass.release(pointer)`
+    Release,
+}
+
+/// The turn of a class's `release` that the program calls by hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    First,
+    Super,
+    None,
+}
+
+/// A release that the pointer's class has taken into its own hands: its methods run on `thread`.
+struct Guarded {
+    thread: Opaque<Value>,
+    entered: Entered,
+    /// Whether the release callable is running, called by hand as `klass.release(pointer)`.
+    calling: bool,
+}
+
+/// Holds what a release needs, and never the pointer object itself: the finalizer table keeps this
+/// object alive, and with it everything it refers to.
+///
+/// Ruby values live in cells that only code holding the GVL reads or writes. The state alone is shared
+/// more widely.
+#[derive(TypedData)]
+#[magnus(
+    class = "SafePointer::Releaser",
+    free_immediately,
+    mark,
+    compact,
+    size,
+    wb_protected
+)]
+pub struct Releaser {
+    state: State,
+    address: usize,
+    message: Cell<Message>,
+    /// The very object that was wrapped. `nil` after the release.
+    held: Cell<Opaque<Value>>,
+    /// What releases it. `nil` after the release.
+    callable: Cell<Opaque<Value>>,
+    /// The class of the pointer object.
+    class: Cell<Opaque<Value>>,
+    guarded: RefCell<Option<Guarded>>,
+}
+
+impl DataTypeFunctions for Releaser {
+    fn mark(&self, marker: &Marker) {
+        for cell in self.cells() {
+            marker.mark_movable(cell.get());
+        }
+        // Nothing that can start a GC runs while `guarded` is mutably borrowed.
+        if let Ok(guarded) = self.guarded.try_borrow()
+            && let Some(guarded) = guarded.as_ref()
+        {
+            marker.mark(guarded.thread);
+        }
+    }
+
+    fn compact(&self, compactor: &Compactor) {
+        for cell in self.cells() {
+            cell.set(compactor.location(cell.get()));
+        }
+    }
+}
+
+impl Releaser {
+    /// The release of `held`, found at `address`, for an object of `class`.
+    pub fn wrap(
+        ruby: &Ruby,
+        class: RClass,
+        held: Value,
+        address: usize,
+        callable: Value,
+        message: Message,
+    ) -> Obj<Self> {
+        let nil = Opaque::from(ruby.qnil().as_value());
+        let releaser = ruby.obj_wrap(Self {
+            state: State::owned(address),
+            address,
+            message: Cell::new(message),
+            held: Cell::new(nil),
+            callable: Cell::new(nil),
+            class: Cell::new(nil),
+            guarded: RefCell::new(None),
+        });
+        // Set after the object exists: a GC during its allocation does not see inside the Rust value.
+        write(releaser, &releaser.held, held);
+        write(releaser, &releaser.callable, callable);
+        write(releaser, &releaser.class, class.as_value());
+        releaser
+    }
+
+    /// The address that was wrapped; it stays known after the release.
+    pub fn address(&self) -> usize {
+        self.address
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Releases because the program asked. Returns whether this call released.
+    ///
+    /// Inside the class's own `free` this is what `super` reaches: the release has been claimed, and
+    /// the callable is called unless it has been already.
+    pub fn free(ruby: &Ruby, rb_self: Obj<Self>) -> Result<bool, Error> {
+        if rb_self.state.claim(Trigger::Free) {
+            let result = rb_self.call_claimed(ruby);
+            rb_self.finish(ruby);
+            // Until here: the state lives in the object.
+            black_box(rb_self);
+            result.and(Ok(true))
+        } else if rb_self.is_guarded(ruby) {
+            rb_self.call_claimed(ruby)
+        } else {
+            Ok(false)
+        }
+    }
+
+    /// Releases because the pointer object is gone or the process ends. `id` is the object id.
+    fn call(ruby: &Ruby, rb_self: Obj<Self>, _id: &[Value]) -> Result<(), Error> {
+        if !rb_self.state.claim(Trigger::Finalizer) {
+            return Ok(());
+        }
+        let result = rb_self.call_claimed(ruby);
+        let class = ruby.get_inner(rb_self.class.get());
+        rb_self.finish(ruby);
+        match (result, RClass::from_value(class)) {
+            (Err(error), Some(class)) => errors::report(ruby, error, class, rb_self.address),
+            (result, _) => result.map(drop),
+        }
+    }
+
+    /// Calls the release callable with the wrapped object, if it has not been called yet. Returns
+    /// whether it did.
+    fn call_claimed(&self, ruby: &Ruby) -> Result<bool, Error> {
+        if !self.state.claim_call() {
+            return Ok(false);
+        }
+        let held = ruby.get_inner(self.held.get());
+        let callable = ruby.get_inner(self.callable.get());
+        let message = match self.message.get() {
+            Message::Call => "call",
+            Message::Release => "release",
+        };
+        let _: Value = callable.funcall(message, (held,))?;
+        Ok(true)
+    }
+
+    /// Ends the release, and lets go of what it needed.
+    pub fn finish(&self, ruby: &Ruby) {
+        self.state.finish();
+        self.let_go(ruby);
+        self.guarded.replace(None);
+    }
+
+    fn let_go(&self, ruby: &Ruby) {
+        let nil = Opaque::from(ruby.qnil().as_value());
+        self.held.set(nil);
+        self.callable.set(nil);
+    }
+
+    /// Opens a release in which the class's own methods run on this thread. The claim has been won.
+    pub fn guard(ruby: &Ruby, rb_self: Obj<Self>) {
+        let thread = ruby.thread_current();
+        rb_self.guarded.replace(Some(Guarded {
+            thread: thread.as_value().into(),
+            entered: Entered::new(),
+            calling: false,
+        }));
+        rb_self.writebarrier(thread);
+    }
+
+    /// Whether the class's own methods are releasing on this thread.
+    fn is_guarded(&self, ruby: &Ruby) -> bool {
+        self.with_guarded(ruby, |_| ()).is_some()
+    }
+
+    /// Whether `method` has its turn in the release that runs on this thread.
+    pub fn enter(&self, ruby: &Ruby, method: u64) -> bool {
+        self.with_guarded(ruby, |guarded| guarded.entered.enter(method))
+            .unwrap_or(false)
+    }
+
+    /// What turn the class's `release`, called by hand as `method`, has: one first call, which spends the
+    /// call that `super` would have made, and within it a chain of `super`.
+    pub fn enter_call(&self, ruby: &Ruby, method: u64) -> Turn {
+        self.with_guarded(ruby, |guarded| {
+            let first = self.state.claim_call_by_hand();
+            guarded.calling |= first;
+            match guarded.calling && guarded.entered.enter(method) {
+                true if first => Turn::First,
+                true => Turn::Super,
+                false => Turn::None,
+            }
+        })
+        .unwrap_or(Turn::None)
+    }
+
+    /// Ends [`Turn::First`].
+    pub fn leave_call(&self, ruby: &Ruby) {
+        self.with_guarded(ruby, |guarded| guarded.calling = false);
+    }
+
+    fn with_guarded<T>(&self, ruby: &Ruby, ask: impl FnOnce(&mut Guarded) -> T) -> Option<T> {
+        let thread = ruby.thread_current();
+        let mut guarded = self.guarded.try_borrow_mut().ok()?;
+        let guarded = guarded.as_mut()?;
+        let here = ruby.get_inner(guarded.thread).as_raw() == thread.as_raw();
+        here.then(|| ask(guarded))
+    }
+
+    fn cells(&self) -> [&Cell<Opaque<Value>>; 3] {
+        [&self.held, &self.callable, &self.class]
+    }
+
+    /// Sees what `FFI::AutoPointer`'s releaser keeps in instance variables: there are programs that
+    /// reach for them, having found no other way to keep it from releasing twice (ffi/ffi#1126).
+    fn instance_variable_get(ruby: &Ruby, rb_self: Obj<Self>, name: Value) -> Result<Value, Error> {
+        match name.to_string().as_str() {
+            "@autorelease" => Ok(rb_self.autorelease().into_value_with(ruby)),
+            "@ptr" => Ok(ruby.get_inner(rb_self.held.get())),
+            "@proc" => {
+                let callable = ruby.get_inner(rb_self.callable.get());
+                match rb_self.message.get() {
+                    Message::Release if !callable.is_nil() => {
+                        callable.funcall("method", ("release",))
+                    }
+                    _ => Ok(callable),
+                }
+            }
+            _ => ruby.call_super((name,)),
+        }
+    }
+
+    fn instance_variable_set(
+        ruby: &Ruby,
+        rb_self: Obj<Self>,
+        name: Value,
+        value: Value,
+    ) -> Result<Value, Error> {
+        match name.to_string().as_str() {
+            "@autorelease" => rb_self.set_autorelease(value.to_bool()),
+            "@ptr" => write(rb_self, &rb_self.held, value),
+            "@proc" => {
+                rb_self.message.set(Message::Call);
+                write(rb_self, &rb_self.callable, value);
+            }
+            _ => return ruby.call_super((name, value)),
+        }
+        let empty = |cell: &Cell<Opaque<Value>>| ruby.get_inner(cell.get()).is_nil();
+        rb_self
+            .state
+            .set_armed(!empty(&rb_self.held) && !empty(&rb_self.callable));
+        Ok(value)
+    }
+
+    fn autorelease(&self) -> bool {
+        self.state.autorelease()
+    }
+
+    fn set_autorelease(&self, on: bool) {
+        self.state.set_autorelease(on);
+    }
+}
+
+/// Stores `value` in `cell` of `releaser`.
+fn write(releaser: Obj<Releaser>, cell: &Cell<Opaque<Value>>, value: Value) {
+    cell.set(value.into());
+    releaser.writebarrier(value);
+}
+
+/// Defines `SafePointer::Releaser`.
+pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
+    let class = safe_pointer.define_class("Releaser", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    class.define_method("call", method!(Releaser::call, -1))?;
+    class.define_method("free", method!(free, 0))?;
+    class.define_method("autorelease", method!(Releaser::autorelease, 0))?;
+    class.define_method("autorelease=", method!(set_autorelease, 1))?;
+    class.define_method(
+        "instance_variable_get",
+        method!(Releaser::instance_variable_get, 1),
+    )?;
+    class.define_method(
+        "instance_variable_set",
+        method!(Releaser::instance_variable_set, 2),
+    )?;
+    Ok(())
+}
+
+/// Releases the pointer, unless something has released it already. Returns `nil`.
+fn free(ruby: &Ruby, rb_self: Obj<Releaser>) -> Result<(), Error> {
+    Releaser::free(ruby, rb_self).map(drop)
+}
+
+fn set_autorelease(rb_self: Obj<Releaser>, on: Value) -> Value {
+    rb_self.set_autorelease(on.to_bool());
+    on
+}

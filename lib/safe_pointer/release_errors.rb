@@ -1,0 +1,45 @@
+# frozen_string_literal: true
+
+class SafePointer
+  @release_error_handler = nil
+
+  class << self
+    # What to do with an error that a release raises at GC or at exit, where no caller could rescue it.
+    # Without a handler there is one warning on stderr. The pointer counts as released either way.
+    #
+    # The handler runs on the thread the finalizer runs on, which may be any. Called without a block, this
+    # goes back to the warning.
+    #
+    # @yieldparam error [Exception]
+    # @yieldparam info [Hash] `class:` of the pointer, `address:` (Integer), `trigger:` (`:gc` or `:exit`)
+    # @return [void]
+    def on_release_error(&handler)
+      @release_error_handler = handler
+      nil
+    end
+
+    private
+
+    # Called by the extension.
+    def report_release_error(error, owner, address, trigger)
+      return warn_of_release_error(error, owner, address, trigger) unless @release_error_handler
+
+      begin
+        @release_error_handler.call(error, { class: owner, address: address, trigger: trigger })
+      rescue Exception => handler_error # rubocop:disable Lint/RescueException
+        warn_of_release_error(error, owner, address, trigger)
+        warn "safe_pointer: on_release_error raised #{describe_error(handler_error)}"
+      end
+    end
+
+    def warn_of_release_error(error, owner, address, trigger)
+      warn format("safe_pointer: release of %<owner>s address=0x%<address>016x at %<trigger>s raised %<error>s",
+                  owner: owner, address: address, trigger: trigger == :gc ? "GC" : "exit",
+                  error: describe_error(error))
+    end
+
+    def describe_error(error)
+      "#{error.class}: #{error.message.lines.first&.chomp}"
+    end
+  end
+end
