@@ -1,39 +1,48 @@
-//! Where a pointer keeps its releaser: in the instance variable `@releaser`, as `FFI::AutoPointer` does,
-//! because there are programs that look for it there.
+//! Where a pointer keeps its releaser.
+//!
+//! A pointer is an object of ffi's, so nothing of ours can be its data. [`embedded`] puts the releaser
+//! behind ffi's own data, where ffi's type allows it. [`variable`] puts it into an instance variable, as
+//! `FFI::AutoPointer` does, and serves every other object.
 
-use magnus::{
-    Error, Ruby, Value,
-    prelude::*,
-    rb_sys::{AsRawId, AsRawValue, FromRawValue, protect},
-    typed_data::Obj,
-    value::LazyId,
-};
+use magnus::{Error, RClass, Ruby, Value, prelude::*, typed_data::Obj};
 
 use crate::releaser::Releaser;
 
-static RELEASER: LazyId = LazyId::new("@releaser");
+mod embedded;
+mod variable;
 
 /// Gives `pointer` its releaser.
 pub fn attach(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    let id = LazyId::get_inner_with(&RELEASER, ruby).as_raw();
-    protect(|| {
-        // SAFETY: called with the GVL held, on values that the caller's frame keeps alive; `protect`
-        // catches the FrozenError.
-        unsafe { rb_sys::rb_ivar_set(pointer.as_raw(), id, releaser.as_raw()) }
-    })?;
-    Ok(())
+    match embedded::slot(pointer) {
+        Some(slot) => {
+            slot.set(pointer, releaser);
+            Ok(())
+        }
+        None => variable::set(ruby, pointer, releaser),
+    }
 }
 
 /// The releaser of `pointer`, or `None` where it has none: it was allocated and never initialized, or
 /// is not one of ours.
 pub fn find(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, Error> {
-    let id = LazyId::get_inner_with(&RELEASER, ruby).as_raw();
-    let raw = protect(|| {
-        // SAFETY: called with the GVL held, on a value that the caller's frame keeps alive; every object
-        // answers `nil` for an instance variable it does not have.
-        unsafe { rb_sys::rb_ivar_get(pointer.as_raw(), id) }
-    })?;
-    // SAFETY: `raw` is what `rb_ivar_get` returned just now: a live value.
-    let value = unsafe { Value::from_raw(raw) };
-    Ok(Obj::try_convert(value).ok())
+    match embedded::slot(pointer) {
+        Some(slot) => Ok(slot.get()),
+        None => variable::get(ruby, pointer),
+    }
+}
+
+/// Makes sure that the releaser of `pointer` is in its `@releaser`, for code of its class that looks there.
+///
+/// A frozen pointer keeps what it has.
+pub fn expose(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+    match embedded::slot(pointer) {
+        Some(_) if !pointer.is_frozen() => variable::set(ruby, pointer, releaser),
+        _ => Ok(()),
+    }
+}
+
+/// Whether pointers of `class` are allocated with room for a releaser.
+pub fn init(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    variable::init(ruby);
+    embedded::init(ruby, class)
 }

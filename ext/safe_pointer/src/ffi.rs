@@ -24,6 +24,11 @@ pub fn pointer_class(ruby: &Ruby) -> Result<RClass, Error> {
     Ok(ruby.get_inner(ffi(ruby)?.pointer))
 }
 
+/// `FFI::MemoryPointer`.
+pub fn memory_pointer_class(ruby: &Ruby) -> Result<RClass, Error> {
+    Ok(ruby.get_inner(ffi(ruby)?.memory_pointer))
+}
+
 /// `FFI::DataConverter`, which lets a class be a parameter or return type.
 pub fn data_converter(ruby: &Ruby) -> Result<RModule, Error> {
     module(ruby)?.const_get("DataConverter")
@@ -52,9 +57,14 @@ pub fn is_raw_pointer(ruby: &Ruby, value: Value, safe_pointer: RClass) -> Result
 ///
 /// ffi looks at the address only, so this works on a frozen pointer too.
 pub fn set_null(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
+    set_address(ruby, pointer, 0)
+}
+
+/// Points `pointer` at `address`, whatever its class makes of `initialize`.
+pub fn set_address(ruby: &Ruby, pointer: Value, address: usize) -> Result<(), Error> {
     let initialize = ruby.get_inner(ffi(ruby)?.initialize);
     let type_size: Value = pointer.funcall("type_size", ())?;
-    let _: Value = initialize.funcall("bind_call", (pointer, type_size, 0))?;
+    let _: Value = initialize.funcall("bind_call", (pointer, type_size, address))?;
     Ok(())
 }
 

@@ -68,7 +68,7 @@ fn claimed(
         return body(releaser);
     }
     Releaser::guard(ruby, releaser);
-    let result = body(releaser);
+    let result = carrier::expose(ruby, pointer, releaser).and_then(|()| body(releaser));
     releaser.finish(ruby);
     ffi::set_null(ruby, pointer)?;
     result

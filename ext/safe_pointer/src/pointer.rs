@@ -215,6 +215,15 @@ fn native_type(ruby: &Ruby, rb_self: RClass) -> Result<Value, Error> {
     ffi::pointer_type(ruby)
 }
 
+/// As `Object#instance_variable_get`. Answers for `@releaser` too, which `FFI::AutoPointer` has and which
+/// this class keeps elsewhere where it can.
+fn instance_variable_get(ruby: &Ruby, rb_self: Value, name: Value) -> Result<Value, Error> {
+    match carrier::find(ruby, rb_self)? {
+        Some(releaser) if name.to_string() == "@releaser" => Ok(releaser.as_value()),
+        _ => ruby.call_super((name,)),
+    }
+}
+
 fn class_name(value: Value) -> Result<String, Error> {
     value.class().funcall("to_s", ())
 }
@@ -228,6 +237,7 @@ pub fn init(ruby: &Ruby) -> Result<RClass, Error> {
     let class = ruby.define_class("SafePointer", ffi::pointer_class(ruby)?)?;
     CLASS.get_or_init(|| class.into());
     install(ruby, class)?;
+    carrier::init(ruby, class)?;
     class.define_error("ReleasedError", ruby.exception_runtime_error())?;
     class.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     Ok(class)
@@ -244,6 +254,7 @@ fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     class.define_method("freed?", method!(is_freed, 0))?;
     class.define_method("autorelease?", method!(is_autorelease, 0))?;
     class.define_method("autorelease=", method!(set_autorelease, 1))?;
+    class.define_method("instance_variable_get", method!(instance_variable_get, 1))?;
     class.define_method("inspect", method!(inspect, 0))?;
     class.define_method("to_s", method!(inspect, 0))?;
     class.define_singleton_method("to_native", method!(to_native, 2))?;
