@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "safe_pointer/guard/releaser_variable"
 require "safe_pointer/guard/source"
 
 class SafePointer
@@ -17,6 +18,7 @@ class SafePointer
       def method_added(name)
         super
         Guard.take_over(self, name) if name == :free
+        Guard.forget(self)
       end
 
       def singleton_method_added(name)
@@ -25,11 +27,11 @@ class SafePointer
       end
 
       def include(*)
-        super.tap { Guard.stand_before_mixin(self, :free) }
+        super.tap { Guard.mixed_in(self) }
       end
 
       def prepend(*)
-        super.tap { Guard.stand_before_mixin(self, :free) }
+        super.tap { Guard.mixed_in(self) }
       end
 
       def extend(*)
@@ -52,7 +54,9 @@ class SafePointer
     class << self
       # Guards what `klass` and its superclasses define, for the methods that came past the hooks: in a class
       # with a `method_added` of its own, or by `class << self; include ...`. Called by the extension before
-      # the first pointer of a class is made.
+      # the first pointer of a class is made, and again after the class has changed.
+      #
+      # Returns whether the class has code that reads `@releaser`.
       def check(klass)
         subclasses(klass).reverse_each do |subclass|
           [[subclass, :free], [subclass.singleton_class, :release]].each do |owner, name|
@@ -60,6 +64,19 @@ class SafePointer
             stand_before_mixin(owner, name)
           end
         end
+        ReleaserVariable.read_by?(klass)
+      end
+
+      # Has `klass` and its subclasses checked again.
+      def forget(klass)
+        unmark(klass)
+        klass.subclasses.each { |subclass| forget(subclass) }
+      end
+
+      # After a module has been mixed into `klass`.
+      def mixed_in(klass)
+        stand_before_mixin(klass, :free)
+        forget(klass)
       end
 
       # Puts a guard in the place of a method that `owner` defines itself.

@@ -9,6 +9,7 @@ use magnus::{Error, RClass, Ruby, Value, prelude::*, typed_data::Obj};
 use crate::releaser::Releaser;
 
 mod embedded;
+mod owners;
 mod variable;
 
 /// Gives `pointer` its releaser.
@@ -41,8 +42,19 @@ pub fn expose(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<()
     }
 }
 
-/// Whether pointers of `class` are allocated with room for a releaser.
+/// Has [`owner`] know whose releaser this is.
+pub fn track(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+    owners::set(ruby, releaser, pointer)
+}
+
+/// The pointer of `releaser`, if it is alive and has been tracked.
+pub fn owner(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error> {
+    owners::get(ruby, releaser)
+}
+
+/// Prepares pointers of `class` to have a releaser.
 pub fn init(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     variable::init(ruby);
+    owners::init(ruby)?;
     embedded::init(ruby, class)
 }

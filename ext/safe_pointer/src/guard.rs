@@ -14,17 +14,27 @@ use crate::{
     releaser::{Releaser, Turn},
 };
 
-/// Marks classes that [`check`] has seen. Without an `@`, Ruby code cannot see it.
+/// What [`check`] found out about a class. Without an `@`, Ruby code cannot see it.
 static CHECKED: LazyId = LazyId::new("safe_pointer_checked");
 
 /// Guards what came past the hooks, before the first pointer of `class` is made.
-pub fn check(ruby: &Ruby, class: RClass) -> Result<(), Error> {
-    if class.ivar_get(*CHECKED)? {
-        return Ok(());
+///
+/// Returns whether the class has code that reads `@releaser`.
+pub fn check(ruby: &Ruby, class: RClass) -> Result<bool, Error> {
+    if let Some(reads_releaser) = class.ivar_get::<_, Option<bool>>(*CHECKED)? {
+        return Ok(reads_releaser);
     }
     let guard: RModule = pointer::class(ruby)?.const_get("Guard")?;
-    let _: Value = guard.funcall("check", (class,))?;
-    class.ivar_set(*CHECKED, true)
+    let reads_releaser: bool = guard.funcall("check", (class,))?;
+    if !class.is_frozen() {
+        class.ivar_set(*CHECKED, reads_releaser)?;
+    }
+    Ok(reads_releaser)
+}
+
+/// Has `class` checked again.
+fn unmark(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    class.ivar_set(*CHECKED, ruby.qnil())
 }
 
 /// Runs the block, a class's own `free`, as the release of `pointer`. Without a releaser, as in a
@@ -78,6 +88,7 @@ fn claimed(
 pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     LazyId::force(&CHECKED, ruby);
     let module = safe_pointer.define_module("Guard")?;
+    module.define_singleton_method("unmark", function!(unmark, 1))?;
     module.define_singleton_method("free", function!(free, 2))?;
     module.define_singleton_method("release", function!(release, 2))?;
     Ok(())

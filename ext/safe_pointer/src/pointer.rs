@@ -53,13 +53,17 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     if !ffi::is_raw_pointer(ruby, pointer, class(ruby)?)? {
         return Err(Error::new(ruby.exception_type_error(), "Invalid pointer"));
     }
-    guard::check(ruby, rb_self.class())?;
+    let reads_releaser = guard::check(ruby, rb_self.class())?;
     let (callable, message) = release_callable(ruby, rb_self, args.optional.0)?;
     let type_size: Value = pointer.funcall("type_size", ())?;
     let _: Value = ruby.call_super((type_size, pointer))?;
     let address: usize = pointer.funcall("address", ())?;
     let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, address, callable, message);
     carrier::attach(ruby, rb_self, releaser)?;
+    if reads_releaser {
+        carrier::expose(ruby, rb_self, releaser)?;
+        carrier::track(ruby, rb_self, releaser)?;
+    }
     define_finalizer(rb_self, releaser)?;
     Ok(rb_self)
 }
@@ -219,7 +223,10 @@ fn native_type(ruby: &Ruby, rb_self: RClass) -> Result<Value, Error> {
 /// this class keeps elsewhere where it can.
 fn instance_variable_get(ruby: &Ruby, rb_self: Value, name: Value) -> Result<Value, Error> {
     match carrier::find(ruby, rb_self)? {
-        Some(releaser) if name.to_string() == "@releaser" => Ok(releaser.as_value()),
+        Some(releaser) if name.to_string() == "@releaser" => {
+            carrier::track(ruby, rb_self, releaser)?;
+            Ok(releaser.as_value())
+        }
         _ => ruby.call_super((name,)),
     }
 }

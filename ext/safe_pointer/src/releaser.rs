@@ -16,7 +16,7 @@ use magnus::{
 };
 use safe_pointer_core::{Entered, State, Trigger};
 
-use crate::errors;
+use crate::{carrier, errors, ffi};
 
 /// How the release callable is called.
 #[derive(Clone, Copy)]
@@ -316,9 +316,15 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     Ok(())
 }
 
-/// Releases the pointer, unless something has released it already. Returns `nil`.
+/// Releases the pointer, unless something has released it already, and makes it NULL. Returns `nil`.
 fn free(ruby: &Ruby, rb_self: Obj<Releaser>) -> Result<(), Error> {
-    Releaser::free(ruby, rb_self).map(drop)
+    let result = Releaser::free(ruby, rb_self);
+    if let Some(pointer) = carrier::owner(ruby, rb_self)?
+        && rb_self.state.is_released()
+    {
+        ffi::set_null(ruby, pointer)?;
+    }
+    result.map(drop)
 }
 
 fn set_autorelease(rb_self: Obj<Releaser>, on: Value) -> Value {
