@@ -11,7 +11,7 @@ class SafePointer
     # goes back to the warning.
     #
     # @yieldparam error [Exception]
-    # @yieldparam info [Hash] `class:` of the pointer, `address:` (Integer), `trigger:` (`:gc` or `:exit`)
+    # @yieldparam info [Hash] `class:` of the pointer, `address:` (Integer, or nil of what has none), `trigger:` (`:gc` or `:exit`)
     # @return [void]
     def on_release_error(&handler)
       @release_error_handler = handler
@@ -33,9 +33,8 @@ class SafePointer
     end
 
     def warn_of_release_error(error, owner, address, trigger)
-      warn format("safe_pointer: release of %<owner>s address=0x%<address>016x at %<trigger>s raised %<error>s",
-                  owner: owner, address: address, trigger: trigger == :gc ? "GC" : "exit",
-                  error: describe_error(error))
+      place = format(" address=0x%016x", address) if address
+      warn "safe_pointer: release of #{owner}#{place} at #{trigger == :gc ? "GC" : "exit"} raised #{describe_error(error)}"
     end
 
     def describe_error(error)

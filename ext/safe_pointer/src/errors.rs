@@ -7,7 +7,12 @@ use crate::pointer;
 /// Hands an error that a release raised at GC or at exit to `SafePointer.report_release_error`.
 ///
 /// What is not an exception (a `throw`, the end of the thread) goes on its way.
-pub fn report(ruby: &Ruby, error: Error, owner: RClass, address: usize) -> Result<(), Error> {
+pub fn report(
+    ruby: &Ruby,
+    error: Error,
+    owner: RClass,
+    address: Option<usize>,
+) -> Result<(), Error> {
     let exception: Value = match error.error_type() {
         ErrorType::Jump(_) => return Err(error),
         ErrorType::Error(class, message) => class.new_instance((message.as_ref(),))?.as_value(),

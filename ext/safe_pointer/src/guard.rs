@@ -52,6 +52,9 @@ fn free(ruby: &Ruby, pointer: Value, method: u64) -> Result<Value, Error> {
 
 /// Runs the block, a class's own `release` called by hand, as the release of `pointer`.
 fn release(ruby: &Ruby, pointer: Value, method: u64) -> Result<Value, Error> {
+    if pointer.funcall("null?", ())? {
+        return Ok(ruby.qnil().as_value());
+    }
     claimed(ruby, pointer, |releaser| {
         let turn = releaser.enter_call(ruby, method);
         let result = match turn {

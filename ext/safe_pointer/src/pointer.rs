@@ -13,7 +13,7 @@ use magnus::{
 
 use crate::{
     carrier, ffi, guard,
-    releaser::{Message, Releaser},
+    releaser::{self, Message, Releaser},
 };
 
 static CLASS: OnceLock<Opaque<RClass>> = OnceLock::new();
@@ -45,10 +45,8 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     let args = scan_args::<(Value,), (Option<Value>,), (), (), (), ()>(args)?;
     let (pointer,) = args.required;
     if carrier::find(ruby, rb_self)?.is_some() {
-        return Err(error(
-            ruby,
-            format!("{} is already initialized", inspect(ruby, rb_self)?),
-        ));
+        let message = format!("{} is already initialized", rb_self.inspect());
+        return Err(error(ruby, message));
     }
     if !ffi::is_raw_pointer(ruby, pointer, class(ruby)?)? {
         return Err(Error::new(ruby.exception_type_error(), "Invalid pointer"));
@@ -57,8 +55,7 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     let (callable, message) = release_callable(ruby, rb_self, args.optional.0)?;
     let type_size: Value = pointer.funcall("type_size", ())?;
     let _: Value = ruby.call_super((type_size, pointer))?;
-    let address: usize = pointer.funcall("address", ())?;
-    let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, address, callable, message);
+    let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, callable, message)?;
     carrier::attach(ruby, rb_self, releaser)?;
     if reads_releaser {
         carrier::expose(ruby, rb_self, releaser)?;
@@ -76,10 +73,7 @@ fn release_callable(
     callable: Option<Value>,
 ) -> Result<(Value, Message), Error> {
     if let Some(callable) = callable.filter(|callable| callable.to_bool()) {
-        return match callable.respond_to("call", false)? {
-            true => Ok((callable, Message::Call)),
-            false => Err(error(ruby, "proc must be callable")),
-        };
+        return Ok((releaser::callable(ruby, callable)?, Message::Call));
     }
     let class = rb_self.class();
     if class.respond_to("release", true)? {
@@ -184,7 +178,7 @@ fn inspect(ruby: &Ruby, rb_self: Value) -> Result<String, Error> {
         Some(releaser) if releaser.state().is_released() => Ok(format!(
             "#<{} address=0x{:016x} freed>",
             class_name(rb_self)?,
-            releaser.address()
+            releaser.address().unwrap_or(0)
         )),
         _ => ruby.call_super(()),
     }

@@ -7,10 +7,13 @@ use std::{
 
 use magnus::{
     DataTypeFunctions, Error, IntoValue, Module, RClass, Ruby, TypedData, Value,
+    block::Proc,
+    function,
     gc::{Compactor, Marker},
     method,
     prelude::*,
     rb_sys::AsRawValue,
+    scan_args::scan_args,
     typed_data::{Obj, Writebarrier},
     value::Opaque,
 };
@@ -59,7 +62,7 @@ struct Guarded {
 )]
 pub struct Releaser {
     state: State,
-    address: usize,
+    address: Option<usize>,
     message: Cell<Message>,
     /// The very object that was wrapped. `nil` after the release.
     held: Cell<Opaque<Value>>,
@@ -91,18 +94,21 @@ impl DataTypeFunctions for Releaser {
 }
 
 impl Releaser {
-    /// The release of `held`, found at `address`, for an object of `class`.
+    /// The release of `held`, for an object of `class`.
     pub fn wrap(
         ruby: &Ruby,
         class: RClass,
         held: Value,
-        address: usize,
         callable: Value,
         message: Message,
-    ) -> Obj<Self> {
+    ) -> Result<Obj<Self>, Error> {
+        let address = address(held)?;
         let nil = Opaque::from(ruby.qnil().as_value());
         let releaser = ruby.obj_wrap(Self {
-            state: State::owned(address),
+            state: match address {
+                Some(0) => State::null(),
+                _ => State::owned(),
+            },
             address,
             message: Cell::new(message),
             held: Cell::new(nil),
@@ -114,11 +120,11 @@ impl Releaser {
         write(releaser, &releaser.held, held);
         write(releaser, &releaser.callable, callable);
         write(releaser, &releaser.class, class.as_value());
-        releaser
+        Ok(releaser)
     }
 
-    /// The address that was wrapped; it stays known after the release.
-    pub fn address(&self) -> usize {
+    /// The address of what was wrapped, if it has one. It stays known after the release.
+    pub fn address(&self) -> Option<usize> {
         self.address
     }
 
@@ -291,16 +297,58 @@ impl Releaser {
     }
 }
 
+/// The address of a pointer, or of the memory of a struct; `None` of an object that is neither.
+fn address(held: Value) -> Result<Option<usize>, Error> {
+    let pointer = match held.respond_to("to_ptr", false)? {
+        true => held.funcall("to_ptr", ())?,
+        false => held,
+    };
+    match pointer.respond_to("address", false)? {
+        true => pointer.funcall("address", ()).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// `callable`, if it is one.
+pub fn callable(ruby: &Ruby, callable: Value) -> Result<Value, Error> {
+    match callable.respond_to("call", false)? {
+        true => Ok(callable),
+        false => {
+            let message = "proc must be callable";
+            Err(Error::new(ruby.exception_runtime_error(), message))
+        }
+    }
+}
+
 /// Stores `value` in `cell` of `releaser`.
 fn write(releaser: Obj<Releaser>, cell: &Cell<Opaque<Value>>, value: Value) {
     cell.set(value.into());
     releaser.writebarrier(value);
 }
 
+/// The release of `held`: a pointer, a struct, or whatever else the callable takes.
+///
+/// @param held [Object] passed to the callable; never released if its address is NULL
+/// @param callable [#call] called with `held`, at most once; the block where it is not given
+/// @raise [TypeError] if `held` is nil
+/// @raise [RuntimeError] if there is no callable, or it does not answer `call`
+fn new(ruby: &Ruby, args: &[Value]) -> Result<Obj<Releaser>, Error> {
+    let args = scan_args::<(Value,), (Option<Value>,), (), (), (), Option<Proc>>(args)?;
+    let (held,) = args.required;
+    if held.is_nil() {
+        let message = "SafePointer::Releaser.new: nil cannot be released";
+        return Err(Error::new(ruby.exception_type_error(), message));
+    }
+    let given = args.optional.0.or(args.block.map(|block| block.as_value()));
+    let callable = callable(ruby, given.unwrap_or_else(|| ruby.qnil().as_value()))?;
+    Releaser::wrap(ruby, held.class(), held, callable, Message::Call)
+}
+
 /// Defines `SafePointer::Releaser`.
 pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     let class = safe_pointer.define_class("Releaser", ruby.class_object())?;
     class.undef_default_alloc_func();
+    class.define_singleton_method("new", function!(new, -1))?;
     class.define_method("call", method!(Releaser::call, -1))?;
     class.define_method("free", method!(free, 0))?;
     class.define_method("autorelease", method!(Releaser::autorelease, 0))?;

@@ -50,11 +50,13 @@ pub struct State(AtomicU64);
 
 impl State {
     /// The state of a pointer that is owned, with autorelease on.
-    ///
-    /// A pointer whose address is NULL is never released: every [`claim`](Self::claim) fails.
-    pub const fn owned(address: usize) -> Self {
-        let null = if address == 0 { NULL } else { 0 };
-        Self(AtomicU64::new(OWNED | null))
+    pub const fn owned() -> Self {
+        Self(AtomicU64::new(OWNED))
+    }
+
+    /// The state of a NULL pointer. It is never released: every [`claim`](Self::claim) fails.
+    pub const fn null() -> Self {
+        Self(AtomicU64::new(OWNED | NULL))
     }
 
     /// Takes the right to release. At most one call over the life of the state returns `true`; it must

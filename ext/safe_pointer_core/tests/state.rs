@@ -10,12 +10,10 @@ use std::{
 
 use safe_pointer_core::{State, Trigger::*};
 
-const ADDRESS: usize = 0x1000;
-
 #[test]
 fn the_first_claim_wins_and_every_later_one_loses() {
     for first in [Free, Finalizer] {
-        let state = State::owned(ADDRESS);
+        let state = State::owned();
         assert!(state.claim(first));
         assert!(!state.claim(Free));
         assert!(!state.claim(Finalizer));
@@ -27,7 +25,7 @@ fn the_first_claim_wins_and_every_later_one_loses() {
 
 #[test]
 fn it_is_released_when_the_release_is_over_not_when_it_is_claimed() {
-    let state = State::owned(ADDRESS);
+    let state = State::owned();
     assert!(!state.is_released());
     state.claim(Free);
     assert!(!state.is_released());
@@ -37,7 +35,7 @@ fn it_is_released_when_the_release_is_over_not_when_it_is_claimed() {
 
 #[test]
 fn finish_without_a_claim_releases_nothing() {
-    let state = State::owned(ADDRESS);
+    let state = State::owned();
     state.finish();
     assert!(!state.is_released());
     assert!(state.claim(Free));
@@ -46,7 +44,7 @@ fn finish_without_a_claim_releases_nothing() {
 #[test]
 fn null_is_never_claimed_but_counts_as_released_once_asked() {
     for trigger in [Free, Finalizer] {
-        let state = State::owned(0);
+        let state = State::null();
         assert!(!state.is_released());
         assert!(!state.claim(trigger));
         assert!(!state.claim_call());
@@ -56,7 +54,7 @@ fn null_is_never_claimed_but_counts_as_released_once_asked() {
 
 #[test]
 fn autorelease_off_refuses_the_finalizer_only() {
-    let state = State::owned(ADDRESS);
+    let state = State::owned();
     assert!(state.autorelease());
     state.set_autorelease(false);
     assert!(!state.autorelease());
@@ -68,7 +66,7 @@ fn autorelease_off_refuses_the_finalizer_only() {
 
 #[test]
 fn autorelease_is_off_after_the_release() {
-    let state = State::owned(ADDRESS);
+    let state = State::owned();
     state.claim(Free);
     assert!(state.autorelease());
     state.finish();
@@ -77,7 +75,7 @@ fn autorelease_is_off_after_the_release() {
 
 #[test]
 fn autorelease_set_again_brings_no_second_release() {
-    let state = State::owned(ADDRESS);
+    let state = State::owned();
     state.claim(Free);
     state.finish();
     state.set_autorelease(true);
@@ -86,7 +84,7 @@ fn autorelease_set_again_brings_no_second_release() {
 
 #[test]
 fn the_callable_is_called_once_within_a_claimed_release_and_never_outside() {
-    let state = State::owned(ADDRESS);
+    let state = State::owned();
     assert!(!state.claim_call());
     assert!(!state.claim_call_by_hand());
     state.claim(Free);
@@ -99,7 +97,7 @@ fn the_callable_is_called_once_within_a_claimed_release_and_never_outside() {
 
 #[test]
 fn a_disarmed_releaser_calls_nothing_but_leaves_the_call_to_the_program() {
-    let state = State::owned(ADDRESS);
+    let state = State::owned();
     state.set_armed(false);
     assert!(!state.claim(Finalizer));
     assert!(state.claim(Free));
@@ -112,7 +110,7 @@ fn a_disarmed_releaser_calls_nothing_but_leaves_the_call_to_the_program() {
 fn one_of_many_threads_wins() {
     const THREADS: usize = 8;
     for _ in 0..200 {
-        let state = State::owned(ADDRESS);
+        let state = State::owned();
         let (start, winners) = (Barrier::new(THREADS), AtomicUsize::new(0));
         thread::scope(|scope| {
             for number in 0..THREADS {
@@ -134,7 +132,7 @@ fn one_of_many_threads_wins() {
 
 #[test]
 fn debug_names_the_phase_and_the_flags() {
-    let state = State::owned(ADDRESS);
+    let state = State::owned();
     state.set_autorelease(false);
     assert_eq!(
         format!("{state:?}"),

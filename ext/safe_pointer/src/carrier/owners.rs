@@ -13,10 +13,12 @@ use crate::releaser::Releaser;
 static OWNERS: OnceLock<Opaque<Value>> = OnceLock::new();
 
 pub fn set(ruby: &Ruby, releaser: Obj<Releaser>, pointer: Value) -> Result<(), Error> {
-    match OWNERS.get() {
-        Some(owners) => ruby.get_inner(*owners).funcall("[]=", (releaser, pointer)),
-        None => Ok(()),
+    if let Some(owners) = OWNERS.get() {
+        let _: Value = ruby
+            .get_inner(*owners)
+            .funcall("[]=", (releaser, pointer))?;
     }
+    Ok(())
 }
 
 pub fn get(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error> {
