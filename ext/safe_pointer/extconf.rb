@@ -3,4 +3,6 @@
 require "mkmf"
 require "rb_sys/mkmf"
 
-create_rust_makefile("safe_pointer/safe_pointer")
+create_rust_makefile("safe_pointer/safe_pointer") do |builder|
+  builder.extra_cargo_args << "--locked"
+end

@@ -37,6 +37,13 @@ class SafePointer
       def extend(*)
         super.tap { Guard.stand_before_mixin(singleton_class, :release) }
       end
+
+      private
+
+      # A method that passes keywords on with its arguments does so under its other name too.
+      def ruby2_keywords(*names)
+        super(*names, *names.filter_map { |name| Guard.aside(self, name) })
+      end
     end
 
     # For single pointers.
@@ -84,12 +91,18 @@ class SafePointer
         method = owner.instance_method(name)
         return if Source.guard?(method)
 
-        aside = :"__#{name}_unguarded_#{method.object_id}"
+        aside = :"#{aside_prefix(name)}#{method.object_id}"
         visibility = visibility(owner, name)
         owner.alias_method(aside, name)
         Source.define(owner, method, aside)
         owner.send(visibility, name)
         owner.send(:private, aside)
+      end
+
+      # The name under which the method that `owner` defined last as `name` is kept, or nil.
+      def aside(owner, name)
+        asides = owner.private_instance_methods(false).select { |aside| aside.start_with?(aside_prefix(name)) }
+        asides.max_by { |aside| aside[/\d+\z/].to_i }
       end
 
       # Puts a guard in front of a method that `owner` has from a mixin.
@@ -107,6 +120,10 @@ class SafePointer
       end
 
       private
+
+      def aside_prefix(name)
+        "__#{name}_unguarded_"
+      end
 
       def subclasses(klass)
         klass.ancestors.grep(Class).take_while { |ancestor| ancestor < SafePointer }

@@ -37,8 +37,12 @@ class SafePointer
       warn "safe_pointer: release of #{owner}#{place} at #{trigger == :gc ? "GC" : "exit"} raised #{describe_error(error)}"
     end
 
+    # Errors may carry anything as their message, and a `message` that raises itself.
     def describe_error(error)
-      "#{error.class}: #{error.message.lines.first&.chomp}"
+      message = String(error.message).scrub.lines.first&.chomp
+      [error.class, message].compact.join(": ")
+    rescue StandardError
+      error.class.to_s
     end
   end
 end

@@ -4,7 +4,7 @@
 //! behind ffi's own data, where ffi's type allows it. [`variable`] puts it into an instance variable, as
 //! `FFI::AutoPointer` does, and serves every other object.
 
-use magnus::{Error, RClass, Ruby, Value, prelude::*, typed_data::Obj};
+use magnus::{Error, RClass, Ruby, Value, prelude::*, rb_sys::AsRawValue, typed_data::Obj};
 
 use crate::releaser::Releaser;
 
@@ -30,6 +30,12 @@ pub fn find(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, Error>
         Some(slot) => Ok(slot.get()),
         None => variable::get(ruby, pointer),
     }
+}
+
+/// Whether `releaser` is that of `pointer`.
+pub fn holds(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<bool, Error> {
+    let found = find(ruby, pointer)?;
+    Ok(found.is_some_and(|found| found.as_raw() == releaser.as_raw()))
 }
 
 /// Makes sure that the releaser of `pointer` is in its `@releaser`, for code of its class that looks there.

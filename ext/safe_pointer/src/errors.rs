@@ -1,8 +1,8 @@
 //! The report of an error that has no caller to go to.
 
-use magnus::{Error, RClass, Ruby, Symbol, Value, error::ErrorType, prelude::*};
+use magnus::{Error, RClass, Ruby, Value, error::ErrorType, prelude::*};
 
-use crate::pointer;
+use crate::{pointer, process};
 
 /// Hands an error that a release raised at GC or at exit to `SafePointer.report_release_error`.
 ///
@@ -18,17 +18,12 @@ pub fn report(
         ErrorType::Error(class, message) => class.new_instance((message.as_ref(),))?.as_value(),
         ErrorType::Exception(exception) => exception.as_value(),
     };
-    let _: Value = pointer::class(ruby)?.funcall(
-        "report_release_error",
-        (exception, owner, address, trigger(ruby)?),
-    )?;
+    let trigger = ruby.to_symbol(if process::is_ending(ruby)? {
+        "exit"
+    } else {
+        "gc"
+    });
+    let _: Value = pointer::class(ruby)?
+        .funcall("report_release_error", (exception, owner, address, trigger))?;
     Ok(())
-}
-
-/// `:gc`, or `:exit` where the process is ending: by then the main thread counts as dead, although
-/// finalizers still run on it.
-fn trigger(ruby: &Ruby) -> Result<Symbol, Error> {
-    let main: Value = ruby.class_thread().funcall("main", ())?;
-    let alive: bool = main.funcall("alive?", ())?;
-    Ok(ruby.to_symbol(if alive { "gc" } else { "exit" }))
 }

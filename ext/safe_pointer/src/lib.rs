@@ -7,6 +7,7 @@ mod errors;
 mod ffi;
 mod guard;
 mod pointer;
+mod process;
 mod releaser;
 
 #[magnus::init]

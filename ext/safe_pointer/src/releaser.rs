@@ -19,7 +19,7 @@ use magnus::{
 };
 use safe_pointer_core::{Entered, State, Trigger};
 
-use crate::{carrier, errors, ffi};
+use crate::{carrier, errors, ffi, process};
 
 /// How the release callable is called.
 #[derive(Clone, Copy)]
@@ -70,6 +70,7 @@ pub struct Releaser {
     callable: Cell<Opaque<Value>>,
     /// The class of the pointer object.
     class: Cell<Opaque<Value>>,
+    tracked: Cell<bool>,
     guarded: RefCell<Option<Guarded>>,
 }
 
@@ -114,6 +115,7 @@ impl Releaser {
             held: Cell::new(nil),
             callable: Cell::new(nil),
             class: Cell::new(nil),
+            tracked: Cell::new(false),
             guarded: RefCell::new(None),
         });
         // Set after the object exists: a GC during its allocation does not see inside the Rust value.
@@ -130,6 +132,16 @@ impl Releaser {
 
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// From here on [`is_tracked`](Self::is_tracked).
+    pub fn track(&self) {
+        self.tracked.set(true);
+    }
+
+    /// Whether [`carrier::owner`] may know the pointer object.
+    pub fn is_tracked(&self) -> bool {
+        self.tracked.get()
     }
 
     /// Releases because the program asked. Returns whether this call released.
@@ -150,14 +162,15 @@ impl Releaser {
         }
     }
 
-    /// Releases because the pointer object is gone or the process ends. `id` is the object id.
-    fn call(ruby: &Ruby, rb_self: Obj<Self>, _id: &[Value]) -> Result<(), Error> {
+    /// Releases because the pointer object is gone or the process ends. `args` is the object id.
+    fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
         if !rb_self.state.claim(Trigger::Finalizer) {
             return Ok(());
         }
         let result = rb_self.call_claimed(ruby);
         let class = ruby.get_inner(rb_self.class.get());
         rb_self.finish(ruby);
+        set_pointer_null(ruby, rb_self, args.first())?;
         match (result, RClass::from_value(class)) {
             (Err(error), Some(class)) => errors::report(ruby, error, class, rb_self.address),
             (result, _) => result.map(drop),
@@ -367,12 +380,23 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
 /// Releases the pointer, unless something has released it already, and makes it NULL. Returns `nil`.
 fn free(ruby: &Ruby, rb_self: Obj<Releaser>) -> Result<(), Error> {
     let result = Releaser::free(ruby, rb_self);
-    if let Some(pointer) = carrier::owner(ruby, rb_self)?
-        && rb_self.state.is_released()
-    {
-        ffi::set_null(ruby, pointer)?;
+    if rb_self.state.is_released() {
+        set_pointer_null(ruby, rb_self, None)?;
     }
     result.map(drop)
+}
+
+/// Makes the pointer NULL, if it is still there: the program has reached for its releaser, or the process
+/// ends and releases that are yet to come may read it. At GC it is gone.
+fn set_pointer_null(ruby: &Ruby, releaser: Obj<Releaser>, id: Option<&Value>) -> Result<(), Error> {
+    let left = match id {
+        Some(id) if process::is_ending(ruby)? => process::object(ruby, *id),
+        _ => None,
+    };
+    match left.or(carrier::owner(ruby, releaser)?) {
+        Some(pointer) if carrier::holds(ruby, pointer, releaser)? => ffi::set_null(ruby, pointer),
+        _ => Ok(()),
+    }
 }
 
 fn set_autorelease(rb_self: Obj<Releaser>, on: Value) -> Value {

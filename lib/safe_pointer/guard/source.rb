@@ -1,71 +1,53 @@
 # frozen_string_literal: true
 
+require "safe_pointer/guard/signature"
+
 class SafePointer
   module Guard
     # Writes guards. They are plain methods made from source, not from blocks: a method made from a block
-    # cannot be called in another Ractor, and hides how many arguments it takes.
+    # cannot be called in another Ractor.
     module Source
       FILE = "#{__FILE__} (guard)".freeze
-      private_constant :FILE
+      # Module's own: that of a pointer class marks the method behind a guard too.
+      RUBY2_KEYWORDS = Module.instance_method(:ruby2_keywords)
+      private_constant :FILE, :RUBY2_KEYWORDS
 
-      module_function
+      class << self
+        # Whether `method` is a guard.
+        def guard?(method)
+          method.source_location&.first == FILE
+        end
 
-      # Whether `method` is a guard.
-      def guard?(method)
-        method.source_location&.first == FILE
-      end
+        # Defines in `owner` the guard of `method`, which calls on to `target`: the name of a method of the
+        # same object, or `super`.
+        #
+        # Where the arguments do not fit, it calls on without a claim. That raises the ArgumentError that is
+        # due, and is no release.
+        def define(owner, method, target)
+          signature = Signature.new(method.parameters)
+          call = "#{target}(#{signature.list})"
+          owner.class_eval(<<~RUBY, FILE, 1)
+            def #{method.name}(#{signature.list})
+              return #{call} unless #{signature.fit} && #{claimable(method, signature)}
 
-      # Defines in `owner` the guard of `method`, which calls on to `target`: the name of a method of the
-      # same object, or `super`.
-      #
-      # The guard calls on without a claim where the arguments do not fit: that raises the ArgumentError that
-      # is due, and is no release.
-      def define(owner, method, target)
-        required = method.arity if method.arity >= 0 && method.parameters.all? { |kind,| kind == :req }
-        parameters, arguments =
-          case required
-          when 0 then ["&block", "&block"]
-          when 1 then ["first, &block", "first, &block"]
-          else ["*rest, **options, &block"] * 2
-          end
-        first = required == 1 ? "first" : "rest.first"
-        fits = required && required < 2 ? "true" : fits(method.parameters)
-        owner.class_eval(<<~RUBY, FILE, 1)
-          def #{method.name}(#{parameters})
-            #{guard(method, "#{target}(#{arguments})", first, fits)}
-          end
-        RUBY
-      end
+              ::SafePointer::Guard.#{method.name}(#{pointer(method, signature)}, #{method.object_id}) { #{call} }
+            end
+          RUBY
+          RUBY2_KEYWORDS.bind_call(owner, method.name) unless signature.exact?
+        end
 
-      def guard(method, call, first, fits)
-        guarded = "::SafePointer::Guard.#{method.name}(%s, #{method.object_id}) { #{call} }"
-        if method.name == :free
-          "#{fits} ? #{format(guarded, "self")} : #{call}"
-        else
-          "::SafePointer === #{first} && #{fits} ? #{format(guarded, first)} : #{call}"
+        private
+
+        # The pointer itself, or the one that its class is asked to release.
+        def pointer(method, signature)
+          method.name == :free ? "self" : signature.first
+        end
+
+        # `release` gets the raw pointer where the releaser calls it, and has no claim to make then.
+        def claimable(method, signature)
+          method.name == :free ? "true" : "::SafePointer === #{pointer(method, signature)}"
         end
       end
-
-      # Ruby code that says whether `rest` and `options` suit `parameters` (as of Method#parameters).
-      def fits(parameters)
-        names = ->(*kinds) { parameters.filter_map { |kind, name| name if kinds.include?(kind) } }
-        count = ->(kind) { parameters.count { |candidate,| candidate == kind } }
-        least = count[:req]
-        most = least + count[:opt] if count[:rest].zero?
-        keywords = names[:keyreq, :key]
-
-        conditions = []
-        given = "rest.size"
-        if keywords.empty? && count[:keyrest].zero?
-          given = "(rest.size + (options.empty? ? 0 : 1))" # keywords arrive as a Hash
-        else
-          conditions << "(#{names[:keyreq].inspect} - options.keys).empty?"
-          conditions << "(options.keys - #{keywords.inspect}).empty?" if count[:keyrest].zero?
-        end
-        conditions << (most ? "#{given}.between?(#{least}, #{most})" : "#{given} >= #{least}")
-        "(#{conditions.join(" && ")})"
-      end
-      private_class_method :guard, :fits
     end
   end
 end

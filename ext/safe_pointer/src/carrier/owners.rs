@@ -17,14 +17,15 @@ pub fn set(ruby: &Ruby, releaser: Obj<Releaser>, pointer: Value) -> Result<(), E
         let _: Value = ruby
             .get_inner(*owners)
             .funcall("[]=", (releaser, pointer))?;
+        releaser.track();
     }
     Ok(())
 }
 
 pub fn get(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error> {
     match OWNERS.get() {
-        Some(owners) => ruby.get_inner(*owners).funcall("[]", (releaser,)),
-        None => Ok(None),
+        Some(owners) if releaser.is_tracked() => ruby.get_inner(*owners).funcall("[]", (releaser,)),
+        _ => Ok(None),
     }
 }
 
