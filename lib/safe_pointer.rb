@@ -4,3 +4,5 @@ require "ffi"
 require "safe_pointer/safe_pointer"
 require "safe_pointer/guard"
 require "safe_pointer/release_errors"
+
+SafePointer::Guard.watch(SafePointer)

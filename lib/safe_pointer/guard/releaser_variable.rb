@@ -8,9 +8,9 @@ class SafePointer
     module ReleaserVariable
       module_function
 
-      # Whether a method of `klass`, or of a class or module between it and the pointer class, reads it.
-      def read_by?(klass)
-        klass.ancestors.take_while { |ancestor| ancestor != SafePointer }.any? do |ancestor|
+      # Whether a method of `klass`, or of a class or module between it and `base`, reads it.
+      def read_by?(klass, base)
+        klass.ancestors.take_while { |ancestor| ancestor != base }.any? do |ancestor|
           names = ancestor.instance_methods(false) + ancestor.private_instance_methods(false)
           names.any? { |name| mentioned_in?(ancestor.instance_method(name)) }
         end
