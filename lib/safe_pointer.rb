@@ -6,3 +6,5 @@ require "safe_pointer/guard"
 require "safe_pointer/release_errors"
 
 SafePointer::Guard.watch(SafePointer)
+
+require "safe_pointer/managed_struct"

@@ -10,6 +10,7 @@ struct Ffi {
     pointer: Opaque<RClass>,
     memory_pointer: Opaque<RClass>,
     auto_pointer: Opaque<RClass>,
+    structure: Opaque<RClass>,
     /// `FFI::Pointer#initialize`, unbound.
     initialize: Opaque<Value>,
 }
@@ -53,6 +54,14 @@ pub fn is_raw_pointer(ruby: &Ruby, value: Value, safe_pointer: RClass) -> Result
         && !value.is_kind_of(safe_pointer))
 }
 
+/// The pointer of a struct; any other object itself.
+pub fn memory(ruby: &Ruby, value: Value) -> Result<Value, Error> {
+    match value.is_kind_of(ruby.get_inner(ffi(ruby)?.structure)) {
+        true => value.funcall("pointer", ()),
+        false => Ok(value),
+    }
+}
+
 /// Makes `pointer` NULL: from here on ffi refuses to read or write through it.
 ///
 /// ffi looks at the address only, so this works on a frozen pointer too.
@@ -74,11 +83,13 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     let pointer: RClass = module.const_get("Pointer")?;
     let memory_pointer: RClass = module.const_get("MemoryPointer")?;
     let auto_pointer: RClass = module.const_get("AutoPointer")?;
+    let structure: RClass = module.const_get("Struct")?;
     let initialize: Value = pointer.funcall("instance_method", ("initialize",))?;
     for value in [
         pointer.as_value(),
         memory_pointer.as_value(),
         auto_pointer.as_value(),
+        structure.as_value(),
         initialize,
     ] {
         ruby.gc_register_mark_object(value);
@@ -87,6 +98,7 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
         pointer: pointer.into(),
         memory_pointer: memory_pointer.into(),
         auto_pointer: auto_pointer.into(),
+        structure: structure.into(),
         initialize: initialize.into(),
     });
     Ok(())

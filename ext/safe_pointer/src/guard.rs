@@ -74,6 +74,7 @@ fn claimed(
     pointer: Value,
     body: impl FnOnce(Obj<Releaser>) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
+    let pointer = ffi::memory(ruby, pointer)?;
     let Some(releaser) = carrier::find(ruby, pointer)? else {
         return ruby.yield_values(());
     };

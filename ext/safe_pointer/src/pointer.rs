@@ -4,12 +4,15 @@ use std::sync::OnceLock;
 
 use magnus::{
     Error, Module, Object, RClass, Ruby, Value, method,
+    method::Method,
     prelude::*,
     rb_sys::{AsRawValue, protect},
     scan_args::scan_args,
     typed_data::Obj,
     value::Opaque,
 };
+
+use safe_pointer_core::Trigger;
 
 use crate::{
     carrier, ffi, guard,
@@ -152,11 +155,42 @@ fn set_autorelease(ruby: &Ruby, rb_self: Value, on: Value) -> Result<Value, Erro
     Ok(on)
 }
 
+/// Gives the pointer away: returns the object that was wrapped, and nothing releases it from here any more,
+/// neither `free` nor GC nor exit. This object keeps its address.
+///
+/// @return [FFI::Pointer]
+/// @raise [SafePointer::ReleasedError] if the pointer is released, is being released, or is detached already
+fn detach(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
+    let releaser = carrier::find(ruby, rb_self)?;
+    match releaser.and_then(|releaser| releaser.detach(ruby)) {
+        Some(held) => Ok(held),
+        None => {
+            let message = format!(
+                "{}#detach: {} owns no pointer to give away",
+                class_name(rb_self)?,
+                rb_self.inspect()
+            );
+            Err(released_error(ruby, message)?)
+        }
+    }
+}
+
+/// Whether the pointer has been given away with `detach`.
+///
+/// @return [Boolean]
+fn is_detached(ruby: &Ruby, rb_self: Value) -> Result<bool, Error> {
+    Ok(carrier::find(ruby, rb_self)?.is_some_and(|releaser| releaser.state().is_detached()))
+}
+
 /// A pointer has one owner, so it has no copies.
 ///
 /// @raise [RuntimeError] always, before Ruby copies the finalizer (ffi/ffi#1155)
-fn dup(ruby: &Ruby, _rb_self: Value, _args: &[Value]) -> Result<Value, Error> {
-    Err(error(ruby, "cannot duplicate SafePointer"))
+fn dup(ruby: &Ruby, rb_self: Value, _args: &[Value]) -> Result<Value, Error> {
+    let class = match rb_self.is_kind_of(class(ruby)?) {
+        true => "SafePointer",
+        false => "FFI::AutoPointer",
+    };
+    Err(error(ruby, format!("cannot duplicate {class}")))
 }
 
 /// Reached only where `dup` of another class is bound to the pointer: Ruby has copied the finalizer, so
@@ -188,11 +222,9 @@ fn inspect(ruby: &Ruby, rb_self: Value) -> Result<String, Error> {
 ///
 /// @raise [SafePointer::ReleasedError] if it is released
 fn to_native(ruby: &Ruby, rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
-    if value.is_kind_of(class(ruby)?) && is_freed(ruby, value)? {
-        let safe_pointer = class(ruby)?;
-        let released = safe_pointer.const_get("ReleasedError")?;
+    if is_freed(ruby, value)? {
         let message = format!("{rb_self}.to_native: {value:?} has been released");
-        return Err(Error::new(released, message));
+        return Err(released_error(ruby, message)?);
     }
     Ok(value)
 }
@@ -233,33 +265,81 @@ fn error(ruby: &Ruby, message: impl Into<String>) -> Error {
     Error::new(ruby.exception_runtime_error(), message.into())
 }
 
+fn released_error(ruby: &Ruby, message: String) -> Result<Error, Error> {
+    let released = class(ruby)?.const_get("ReleasedError")?;
+    Ok(Error::new(released, message))
+}
+
+fn install_into(ruby: &Ruby, _rb_self: RClass, class: RClass) -> Result<(), Error> {
+    install(ruby, class)
+}
+
+/// Takes over `pointer`, which was made when its class was still ffi's. `held` is nil if it is released.
+fn adopt(
+    ruby: &Ruby,
+    _rb_self: RClass,
+    pointer: Value,
+    held: Value,
+    callable: Value,
+    autorelease: bool,
+) -> Result<(), Error> {
+    let class = pointer.class();
+    let releaser = Releaser::wrap(ruby, class, held, callable, Message::Call)?;
+    releaser.state().set_autorelease(autorelease);
+    carrier::attach(ruby, pointer, releaser)?;
+    if held.is_nil() {
+        releaser.state().claim(Trigger::Free);
+        releaser.finish(ruby);
+        return ffi::set_null(ruby, pointer);
+    }
+    define_finalizer(pointer, releaser)
+}
+
 /// Defines `SafePointer`.
 pub fn init(ruby: &Ruby) -> Result<RClass, Error> {
     let class = ruby.define_class("SafePointer", ffi::pointer_class(ruby)?)?;
     CLASS.get_or_init(|| class.into());
     install(ruby, class)?;
-    carrier::init(ruby, class)?;
+    let singleton = class.singleton_class()?;
+    singleton.define_private_method("install", method!(install_into, 1))?;
+    singleton.define_private_method("adopt", method!(adopt, 4))?;
     class.define_error("ReleasedError", ruby.exception_runtime_error())?;
     class.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     Ok(class)
 }
 
-/// Defines the methods in `class`, a subclass of `FFI::Pointer`.
+/// Puts the methods of SafePointer into `class`, a subclass of `FFI::Pointer`, in the place of those it has.
 fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     class.extend_object(ffi::data_converter(ruby)?)?;
-    class.define_method("initialize", method!(initialize, -1))?;
-    class.define_method("initialize_copy", method!(initialize_copy, 1))?;
-    class.define_method("dup", method!(dup, -1))?;
-    class.define_method("clone", method!(dup, -1))?;
-    class.define_method("free", method!(free, 0))?;
-    class.define_method("freed?", method!(is_freed, 0))?;
-    class.define_method("autorelease?", method!(is_autorelease, 0))?;
-    class.define_method("autorelease=", method!(set_autorelease, 1))?;
-    class.define_method("instance_variable_get", method!(instance_variable_get, 1))?;
-    class.define_method("inspect", method!(inspect, 0))?;
-    class.define_method("to_s", method!(inspect, 0))?;
-    class.define_singleton_method("to_native", method!(to_native, 2))?;
-    class.define_singleton_method("from_native", method!(from_native, 2))?;
-    class.define_singleton_method("native_type", method!(native_type, 0))?;
-    Ok(())
+    define(class, "initialize", method!(initialize, -1))?;
+    define(class, "initialize_copy", method!(initialize_copy, 1))?;
+    define(class, "dup", method!(dup, -1))?;
+    define(class, "clone", method!(dup, -1))?;
+    define(class, "free", method!(free, 0))?;
+    define(class, "freed?", method!(is_freed, 0))?;
+    define(class, "detach", method!(detach, 0))?;
+    define(class, "detached?", method!(is_detached, 0))?;
+    define(class, "autorelease?", method!(is_autorelease, 0))?;
+    define(class, "autorelease=", method!(set_autorelease, 1))?;
+    define(
+        class,
+        "instance_variable_get",
+        method!(instance_variable_get, 1),
+    )?;
+    define(class, "inspect", method!(inspect, 0))?;
+    define(class, "to_s", method!(inspect, 0))?;
+    let singleton = class.singleton_class()?;
+    define(singleton, "to_native", method!(to_native, 2))?;
+    define(singleton, "from_native", method!(from_native, 2))?;
+    define(singleton, "native_type", method!(native_type, 0))?;
+    carrier::init(ruby, class)
+}
+
+/// Defines a method, without a warning where there is one.
+fn define<M: Method>(class: RClass, name: &str, method: M) -> Result<(), Error> {
+    let public: bool = class.funcall("method_defined?", (name, false))?;
+    if public || class.funcall("private_method_defined?", (name, false))? {
+        let _: Value = class.funcall("remove_method", (name,))?;
+    }
+    class.define_method(name, method)
 }

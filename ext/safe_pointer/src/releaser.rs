@@ -177,6 +177,15 @@ impl Releaser {
         }
     }
 
+    /// Gives up the object that was wrapped: it will not be released from here. `None` if it is too late.
+    pub fn detach(&self, ruby: &Ruby) -> Option<Value> {
+        let held = ruby.get_inner(self.held.get());
+        self.state.detach().then(|| {
+            self.let_go(ruby);
+            held
+        })
+    }
+
     /// Calls the release callable with the wrapped object, if it has not been called yet. Returns
     /// whether it did.
     fn call_claimed(&self, ruby: &Ruby) -> Result<bool, Error> {

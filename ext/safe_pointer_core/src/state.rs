@@ -16,6 +16,7 @@ use std::{
 //  phase  0 OWNED      nobody has asked for the release
 //         1 RELEASING  somebody has won the claim and is releasing
 //         2 RELEASED   the release is over, whether it returned or raised
+//         3 DETACHED   given away: nothing will be released from here
 //  A      autorelease is off: the finalizer may not claim
 //  C      the release callable has been called
 //  D      disarmed: the releaser has nothing to call, or nothing to call it with
@@ -27,6 +28,7 @@ const PHASE: u64 = 0b11;
 const OWNED: u64 = 0;
 const RELEASING: u64 = 1;
 const RELEASED: u64 = 2;
+const DETACHED: u64 = 3;
 const AUTORELEASE_OFF: u64 = 1 << 2;
 const CALLED: u64 = 1 << 3;
 const DISARMED: u64 = 1 << 4;
@@ -42,7 +44,7 @@ pub enum Trigger {
     Finalizer,
 }
 
-/// Whether a pointer is owned, being released or released.
+/// Whether a pointer is owned, being released, released or given away.
 ///
 /// Shared by every party that may ask for a release. All methods are transitions of one atomic word;
 /// none blocks.
@@ -115,6 +117,23 @@ impl State {
         });
     }
 
+    /// Gives the pointer away, so that it is never released from here. Returns `false` if it is too late:
+    /// somebody has released it, is releasing it, or has been given it before.
+    ///
+    /// The same kind of claim as a release, and so an alternative to one.
+    pub fn detach(&self) -> bool {
+        self.0
+            .fetch_update(AcqRel, Acquire, |word| {
+                (word & PHASE == OWNED).then_some(word | DETACHED | AUTORELEASE_OFF)
+            })
+            .is_ok()
+    }
+
+    /// Whether the pointer has been given away.
+    pub fn is_detached(&self) -> bool {
+        self.0.load(Acquire) & PHASE == DETACHED
+    }
+
     /// Whether the release is over. `false` while it runs.
     pub fn is_released(&self) -> bool {
         self.0.load(Acquire) & PHASE == RELEASED
@@ -150,7 +169,8 @@ impl fmt::Debug for State {
         let phase = match word & PHASE {
             OWNED => "owned",
             RELEASING => "releasing",
-            _ => "released",
+            RELEASED => "released",
+            _ => "detached",
         };
         f.debug_struct("State")
             .field("phase", &phase)

@@ -107,6 +107,30 @@ fn a_disarmed_releaser_calls_nothing_but_leaves_the_call_to_the_program() {
 }
 
 #[test]
+fn a_detached_pointer_is_never_released() {
+    let state = State::owned();
+    assert!(state.detach());
+    assert!(state.is_detached());
+    assert!(!state.autorelease());
+    state.set_autorelease(true);
+    for trigger in [Free, Finalizer] {
+        assert!(!state.claim(trigger));
+    }
+    assert!(!state.detach());
+    assert!(!state.is_released());
+}
+
+#[test]
+fn what_is_claimed_cannot_be_detached() {
+    let state = State::owned();
+    state.claim(Free);
+    assert!(!state.detach());
+    state.finish();
+    assert!(!state.detach());
+    assert!(!state.is_detached());
+}
+
+#[test]
 fn one_of_many_threads_wins() {
     const THREADS: usize = 8;
     for _ in 0..200 {

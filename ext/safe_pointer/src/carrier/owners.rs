@@ -30,6 +30,9 @@ pub fn get(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error>
 }
 
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
+    if OWNERS.get().is_some() {
+        return Ok(());
+    }
     let object_space: RModule = ruby.class_object().const_get("ObjectSpace")?;
     let class: RClass = object_space.const_get("WeakMap")?;
     let owners = class.new_instance(())?;

@@ -1,0 +1,35 @@
+# frozen_string_literal: true
+
+class SafePointer
+  # `FFI::ManagedStruct` whose memory is released exactly once: to SafePointer what that class is to
+  # `FFI::AutoPointer`. Subclasses define `self.release(pointer)`, and may define `free`.
+  class ManagedStruct < FFI::Struct
+    # @param pointer [FFI::Pointer] the memory of the struct
+    # @raise [NoMethodError] if the class has no `release`
+    # @raise [ArgumentError] if there is no pointer
+    # @raise [TypeError] if it owns its memory already
+    def initialize(pointer = nil)
+      unless self.class.respond_to?(:release, true)
+        raise NoMethodError, "release() not implemented for class #{self}"
+      end
+      raise ArgumentError, "Must supply a pointer to memory for the Struct" unless pointer
+
+      super(SafePointer.new(pointer, self.class.method(:release)))
+    end
+
+    # Releases the struct's memory, unless that has been done already. Its fields cannot be read or written
+    # any more: FFI::NullPointerError.
+    #
+    # @return [nil]
+    def free
+      pointer.free
+    end
+
+    # @return [Boolean]
+    def freed?
+      pointer.freed?
+    end
+  end
+
+  Guard.watch(ManagedStruct)
+end
