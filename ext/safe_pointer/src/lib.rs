@@ -2,7 +2,9 @@
 
 use magnus::{Error, Ruby};
 
+mod auto_pointer;
 mod carrier;
+mod conversion;
 mod errors;
 mod ffi;
 mod guard;
@@ -15,5 +17,6 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     ffi::init(ruby)?;
     let class = pointer::init(ruby)?;
     releaser::init(ruby, class)?;
-    guard::init(ruby, class)
+    guard::init(ruby, class)?;
+    auto_pointer::init(ruby, class)
 }

@@ -3,19 +3,16 @@
 use std::sync::OnceLock;
 
 use magnus::{
-    Error, Module, Object, RClass, Ruby, Value, method,
+    Error, Module, RClass, Ruby, Value, method,
     method::Method,
     prelude::*,
     rb_sys::{AsRawValue, protect},
     scan_args::scan_args,
-    typed_data::Obj,
     value::Opaque,
 };
 
-use safe_pointer_core::Trigger;
-
 use crate::{
-    carrier, ffi, guard,
+    carrier, conversion, ffi, guard,
     releaser::{self, Message, Releaser},
 };
 
@@ -64,7 +61,7 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
         carrier::expose(ruby, rb_self, releaser)?;
         carrier::track(ruby, rb_self, releaser)?;
     }
-    define_finalizer(rb_self, releaser)?;
+    releaser::define_finalizer(rb_self, releaser)?;
     Ok(rb_self)
 }
 
@@ -86,15 +83,6 @@ fn release_callable(
     } else {
         Err(error(ruby, "no release method defined"))
     }
-}
-
-fn define_finalizer(pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    protect(|| {
-        // SAFETY: called with the GVL held, on values that the caller's frame keeps alive; `protect`
-        // catches what it raises.
-        unsafe { rb_sys::rb_define_finalizer(pointer.as_raw(), releaser.as_raw()) }
-    })?;
-    Ok(())
 }
 
 /// Releases the pointer now and makes it NULL. Does nothing the second time, and while another release
@@ -120,7 +108,7 @@ fn free(ruby: &Ruby, rb_self: Value) -> Result<(), Error> {
 /// Whether the release is over. `false` while it runs, and before it was ever asked for.
 ///
 /// @return [Boolean]
-fn is_freed(ruby: &Ruby, rb_self: Value) -> Result<bool, Error> {
+pub fn is_freed(ruby: &Ruby, rb_self: Value) -> Result<bool, Error> {
     Ok(carrier::find(ruby, rb_self)?.is_some_and(|releaser| releaser.state().is_released()))
 }
 
@@ -218,33 +206,6 @@ fn inspect(ruby: &Ruby, rb_self: Value) -> Result<String, Error> {
     }
 }
 
-/// Where ffi passes an object of this class to a function.
-///
-/// @raise [SafePointer::ReleasedError] if it is released
-fn to_native(ruby: &Ruby, rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
-    if is_freed(ruby, value)? {
-        let message = format!("{rb_self}.to_native: {value:?} has been released");
-        return Err(released_error(ruby, message)?);
-    }
-    Ok(value)
-}
-
-/// Where ffi makes an object of this class of what a function returned.
-fn from_native(rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
-    rb_self.new_instance((value,))
-}
-
-/// The type under which ffi passes objects of this class.
-///
-/// @raise [RuntimeError] if the class has no `release`
-fn native_type(ruby: &Ruby, rb_self: RClass) -> Result<Value, Error> {
-    if !rb_self.respond_to("release", true)? {
-        let message = format!("no release method defined for {}", rb_self.inspect());
-        return Err(error(ruby, message));
-    }
-    ffi::pointer_type(ruby)
-}
-
 /// As `Object#instance_variable_get`. Answers for `@releaser` too, which `FFI::AutoPointer` has and which
 /// this class keeps elsewhere where it can.
 fn instance_variable_get(ruby: &Ruby, rb_self: Value, name: Value) -> Result<Value, Error> {
@@ -261,38 +222,13 @@ fn class_name(value: Value) -> Result<String, Error> {
     value.class().funcall("to_s", ())
 }
 
-fn error(ruby: &Ruby, message: impl Into<String>) -> Error {
+pub fn error(ruby: &Ruby, message: impl Into<String>) -> Error {
     Error::new(ruby.exception_runtime_error(), message.into())
 }
 
-fn released_error(ruby: &Ruby, message: String) -> Result<Error, Error> {
+pub fn released_error(ruby: &Ruby, message: String) -> Result<Error, Error> {
     let released = class(ruby)?.const_get("ReleasedError")?;
     Ok(Error::new(released, message))
-}
-
-fn install_into(ruby: &Ruby, _rb_self: RClass, class: RClass) -> Result<(), Error> {
-    install(ruby, class)
-}
-
-/// Takes over `pointer`, which was made when its class was still ffi's. `held` is nil if it is released.
-fn adopt(
-    ruby: &Ruby,
-    _rb_self: RClass,
-    pointer: Value,
-    held: Value,
-    callable: Value,
-    autorelease: bool,
-) -> Result<(), Error> {
-    let class = pointer.class();
-    let releaser = Releaser::wrap(ruby, class, held, callable, Message::Call)?;
-    releaser.state().set_autorelease(autorelease);
-    carrier::attach(ruby, pointer, releaser)?;
-    if held.is_nil() {
-        releaser.state().claim(Trigger::Free);
-        releaser.finish(ruby);
-        return ffi::set_null(ruby, pointer);
-    }
-    define_finalizer(pointer, releaser)
 }
 
 /// Defines `SafePointer`.
@@ -300,17 +236,13 @@ pub fn init(ruby: &Ruby) -> Result<RClass, Error> {
     let class = ruby.define_class("SafePointer", ffi::pointer_class(ruby)?)?;
     CLASS.get_or_init(|| class.into());
     install(ruby, class)?;
-    let singleton = class.singleton_class()?;
-    singleton.define_private_method("install", method!(install_into, 1))?;
-    singleton.define_private_method("adopt", method!(adopt, 4))?;
     class.define_error("ReleasedError", ruby.exception_runtime_error())?;
     class.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     Ok(class)
 }
 
 /// Puts the methods of SafePointer into `class`, a subclass of `FFI::Pointer`, in the place of those it has.
-fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
-    class.extend_object(ffi::data_converter(ruby)?)?;
+pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     define(class, "initialize", method!(initialize, -1))?;
     define(class, "initialize_copy", method!(initialize_copy, 1))?;
     define(class, "dup", method!(dup, -1))?;
@@ -328,18 +260,22 @@ fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     )?;
     define(class, "inspect", method!(inspect, 0))?;
     define(class, "to_s", method!(inspect, 0))?;
-    let singleton = class.singleton_class()?;
-    define(singleton, "to_native", method!(to_native, 2))?;
-    define(singleton, "from_native", method!(from_native, 2))?;
-    define(singleton, "native_type", method!(native_type, 0))?;
+    conversion::install(ruby, class)?;
     carrier::init(ruby, class)
 }
 
-/// Defines a method, without a warning where there is one.
-fn define<M: Method>(class: RClass, name: &str, method: M) -> Result<(), Error> {
+/// Defines a method, without a warning where there is one: Ruby has none to give of a method that lives on
+/// under another name.
+pub fn define<M: Method>(class: RClass, name: &str, method: M) -> Result<(), Error> {
+    let other = "safe_pointer_replaced";
     let public: bool = class.funcall("method_defined?", (name, false))?;
-    if public || class.funcall("private_method_defined?", (name, false))? {
-        let _: Value = class.funcall("remove_method", (name,))?;
+    let private: bool = class.funcall("private_method_defined?", (name, false))?;
+    if public || private {
+        class.define_alias(other, name)?;
+        class.define_method(name, method)?;
+        let _: Value = class.funcall("remove_method", (other,))?;
+        Ok(())
+    } else {
+        class.define_method(name, method)
     }
-    class.define_method(name, method)
 }

@@ -6,20 +6,26 @@ use std::{
 };
 
 use magnus::{
-    DataTypeFunctions, Error, IntoValue, Module, RClass, Ruby, TypedData, Value,
+    DataTypeFunctions, Error, Module, RClass, Ruby, TypedData, Value,
     block::Proc,
     function,
     gc::{Compactor, Marker},
     method,
     prelude::*,
-    rb_sys::AsRawValue,
+    rb_sys::{AsRawValue, protect},
     scan_args::scan_args,
     typed_data::{Obj, Writebarrier},
     value::Opaque,
 };
-use safe_pointer_core::{Entered, State, Trigger};
+use safe_pointer_core::{State, Trigger};
 
 use crate::{carrier, errors, ffi, process};
+
+mod turns;
+mod variables;
+
+use turns::Guarded;
+pub use turns::Turn;
 
 /// How the release callable is called.
 #[derive(Clone, Copy)]
@@ -28,22 +34,6 @@ pub enum Message {
     Call,
     /// `klass.release(pointer)`
     Release,
-}
-
-/// The turn of a class's `release` that the program calls by hand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    First,
-    Super,
-    None,
-}
-
-/// A release that the pointer's class has taken into its own hands: its methods run on `thread`.
-struct Guarded {
-    thread: Opaque<Value>,
-    entered: Entered,
-    /// Whether the release callable is running, called by hand as `klass.release(pointer)`.
-    calling: bool,
 }
 
 /// Holds what a release needs, and never the pointer object itself: the finalizer table keeps this
@@ -215,99 +205,8 @@ impl Releaser {
         self.callable.set(nil);
     }
 
-    /// Opens a release in which the class's own methods run on this thread. The claim has been won.
-    pub fn guard(ruby: &Ruby, rb_self: Obj<Self>) {
-        let thread = ruby.thread_current();
-        rb_self.guarded.replace(Some(Guarded {
-            thread: thread.as_value().into(),
-            entered: Entered::new(),
-            calling: false,
-        }));
-        rb_self.writebarrier(thread);
-    }
-
-    /// Whether the class's own methods are releasing on this thread.
-    fn is_guarded(&self, ruby: &Ruby) -> bool {
-        self.with_guarded(ruby, |_| ()).is_some()
-    }
-
-    /// Whether `method` has its turn in the release that runs on this thread.
-    pub fn enter(&self, ruby: &Ruby, method: u64) -> bool {
-        self.with_guarded(ruby, |guarded| guarded.entered.enter(method))
-            .unwrap_or(false)
-    }
-
-    /// What turn the class's `release`, called by hand as `method`, has: one first call, which spends the
-    /// call that `super` would have made, and within it a chain of `super`.
-    pub fn enter_call(&self, ruby: &Ruby, method: u64) -> Turn {
-        self.with_guarded(ruby, |guarded| {
-            let first = self.state.claim_call_by_hand();
-            guarded.calling |= first;
-            match guarded.calling && guarded.entered.enter(method) {
-                true if first => Turn::First,
-                true => Turn::Super,
-                false => Turn::None,
-            }
-        })
-        .unwrap_or(Turn::None)
-    }
-
-    /// Ends [`Turn::First`].
-    pub fn leave_call(&self, ruby: &Ruby) {
-        self.with_guarded(ruby, |guarded| guarded.calling = false);
-    }
-
-    fn with_guarded<T>(&self, ruby: &Ruby, ask: impl FnOnce(&mut Guarded) -> T) -> Option<T> {
-        let thread = ruby.thread_current();
-        let mut guarded = self.guarded.try_borrow_mut().ok()?;
-        let guarded = guarded.as_mut()?;
-        let here = ruby.get_inner(guarded.thread).as_raw() == thread.as_raw();
-        here.then(|| ask(guarded))
-    }
-
     fn cells(&self) -> [&Cell<Opaque<Value>>; 3] {
         [&self.held, &self.callable, &self.class]
-    }
-
-    /// Sees what `FFI::AutoPointer`'s releaser keeps in instance variables: there are programs that
-    /// reach for them, having found no other way to keep it from releasing twice (ffi/ffi#1126).
-    fn instance_variable_get(ruby: &Ruby, rb_self: Obj<Self>, name: Value) -> Result<Value, Error> {
-        match name.to_string().as_str() {
-            "@autorelease" => Ok(rb_self.autorelease().into_value_with(ruby)),
-            "@ptr" => Ok(ruby.get_inner(rb_self.held.get())),
-            "@proc" => {
-                let callable = ruby.get_inner(rb_self.callable.get());
-                match rb_self.message.get() {
-                    Message::Release if !callable.is_nil() => {
-                        callable.funcall("method", ("release",))
-                    }
-                    _ => Ok(callable),
-                }
-            }
-            _ => ruby.call_super((name,)),
-        }
-    }
-
-    fn instance_variable_set(
-        ruby: &Ruby,
-        rb_self: Obj<Self>,
-        name: Value,
-        value: Value,
-    ) -> Result<Value, Error> {
-        match name.to_string().as_str() {
-            "@autorelease" => rb_self.set_autorelease(value.to_bool()),
-            "@ptr" => write(rb_self, &rb_self.held, value),
-            "@proc" => {
-                rb_self.message.set(Message::Call);
-                write(rb_self, &rb_self.callable, value);
-            }
-            _ => return ruby.call_super((name, value)),
-        }
-        let empty = |cell: &Cell<Opaque<Value>>| ruby.get_inner(cell.get()).is_nil();
-        rb_self
-            .state
-            .set_armed(!empty(&rb_self.held) && !empty(&rb_self.callable));
-        Ok(value)
     }
 
     fn autorelease(&self) -> bool {
@@ -345,7 +244,10 @@ pub fn callable(ruby: &Ruby, callable: Value) -> Result<Value, Error> {
 /// Stores `value` in `cell` of `releaser`.
 fn write(releaser: Obj<Releaser>, cell: &Cell<Opaque<Value>>, value: Value) {
     cell.set(value.into());
-    releaser.writebarrier(value);
+    // Ruby's write barrier takes objects only, and `nil` is none.
+    if !rb_sys::macros::SPECIAL_CONST_P(value.as_raw()) {
+        releaser.writebarrier(value);
+    }
 }
 
 /// The release of `held`: a pointer, a struct, or whatever else the callable takes.
@@ -356,14 +258,48 @@ fn write(releaser: Obj<Releaser>, cell: &Cell<Opaque<Value>>, value: Value) {
 /// @raise [RuntimeError] if there is no callable, or it does not answer `call`
 fn new(ruby: &Ruby, args: &[Value]) -> Result<Obj<Releaser>, Error> {
     let args = scan_args::<(Value,), (Option<Value>,), (), (), (), Option<Proc>>(args)?;
-    let (held,) = args.required;
+    make(ruby, args.required.0, args.optional.0, args.block)
+}
+
+/// The release of `held` when `owner` is gone, in one line: makes a releaser and defines it as the owner's
+/// finalizer. The owner keeps what this returns, to free by hand.
+///
+/// @param owner [Object] whose end releases `held`; it may be referred to by neither `held` nor the callable
+/// @param held [Object] as of {new}
+/// @param callable [#call] as of {new}
+/// @return [SafePointer::Releaser]
+/// @raise [ArgumentError, FrozenError] if Ruby allows `owner` no finalizer
+fn attach(ruby: &Ruby, args: &[Value]) -> Result<Obj<Releaser>, Error> {
+    let given = scan_args::<(Value, Value), (Option<Value>,), (), (), (), Option<Proc>>(args)?;
+    let (owner, held) = given.required;
+    let releaser = make(ruby, held, given.optional.0, given.block)?;
+    define_finalizer(owner, releaser)?;
+    Ok(releaser)
+}
+
+fn make(
+    ruby: &Ruby,
+    held: Value,
+    given: Option<Value>,
+    block: Option<Proc>,
+) -> Result<Obj<Releaser>, Error> {
     if held.is_nil() {
-        let message = "SafePointer::Releaser.new: nil cannot be released";
+        let message = "SafePointer::Releaser: nil cannot be released";
         return Err(Error::new(ruby.exception_type_error(), message));
     }
-    let given = args.optional.0.or(args.block.map(|block| block.as_value()));
+    let given = given.or(block.map(|block| block.as_value()));
     let callable = callable(ruby, given.unwrap_or_else(|| ruby.qnil().as_value()))?;
     Releaser::wrap(ruby, held.class(), held, callable, Message::Call)
+}
+
+/// Has Ruby call `releaser` when `object` is gone, or the process ends.
+pub fn define_finalizer(object: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+    protect(|| {
+        // SAFETY: called with the GVL held, on values that the caller's frame keeps alive; `protect`
+        // catches what it raises.
+        unsafe { rb_sys::rb_define_finalizer(object.as_raw(), releaser.as_raw()) }
+    })?;
+    Ok(())
 }
 
 /// Defines `SafePointer::Releaser`.
@@ -371,18 +307,13 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     let class = safe_pointer.define_class("Releaser", ruby.class_object())?;
     class.undef_default_alloc_func();
     class.define_singleton_method("new", function!(new, -1))?;
+    class.define_singleton_method("attach", function!(attach, -1))?;
     class.define_method("call", method!(Releaser::call, -1))?;
     class.define_method("free", method!(free, 0))?;
     class.define_method("autorelease", method!(Releaser::autorelease, 0))?;
     class.define_method("autorelease=", method!(set_autorelease, 1))?;
-    class.define_method(
-        "instance_variable_get",
-        method!(Releaser::instance_variable_get, 1),
-    )?;
-    class.define_method(
-        "instance_variable_set",
-        method!(Releaser::instance_variable_set, 2),
-    )?;
+    class.define_method("instance_variable_get", method!(variables::get, 1))?;
+    class.define_method("instance_variable_set", method!(variables::set, 2))?;
     Ok(())
 }
 

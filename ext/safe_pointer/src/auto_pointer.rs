@@ -1,0 +1,41 @@
+//! The replacement of `FFI::AutoPointer` in place. `lib/safe_pointer/auto_pointer.rb` is its Ruby side.
+
+use magnus::{Error, Module, Object, RClass, Ruby, Value, method, prelude::*};
+use safe_pointer_core::Trigger;
+
+use crate::{
+    carrier, ffi, pointer,
+    releaser::{self, Message, Releaser},
+};
+
+fn install(ruby: &Ruby, _rb_self: RClass, class: RClass) -> Result<(), Error> {
+    pointer::install(ruby, class)
+}
+
+/// Takes over `pointer`, which was made when its class was still ffi's. `held` is nil if it is released.
+fn adopt(
+    ruby: &Ruby,
+    _rb_self: RClass,
+    pointer: Value,
+    held: Value,
+    callable: Value,
+    autorelease: bool,
+) -> Result<(), Error> {
+    let class = pointer.class();
+    let releaser = Releaser::wrap(ruby, class, held, callable, Message::Call)?;
+    releaser.state().set_autorelease(autorelease);
+    carrier::attach(ruby, pointer, releaser)?;
+    if held.is_nil() {
+        releaser.state().claim(Trigger::Free);
+        releaser.finish(ruby);
+        return ffi::set_null(ruby, pointer);
+    }
+    releaser::define_finalizer(pointer, releaser)
+}
+
+/// Defines the private methods by which the replacement is made.
+pub fn init(_ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
+    let singleton = safe_pointer.singleton_class()?;
+    singleton.define_private_method("install", method!(install, 1))?;
+    singleton.define_private_method("adopt", method!(adopt, 4))
+}

@@ -1,0 +1,44 @@
+//! Pointer classes as parameter and return types of C functions: ffi's `DataConverter`.
+
+use magnus::{Error, RClass, Ruby, Value, method, prelude::*};
+
+use crate::{
+    ffi,
+    pointer::{define, error, is_freed, released_error},
+};
+
+/// Where ffi passes an object of this class to a function.
+///
+/// @raise [SafePointer::ReleasedError] if it is released
+fn to_native(ruby: &Ruby, rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
+    if is_freed(ruby, value)? {
+        let message = format!("{rb_self}.to_native: {value:?} has been released");
+        return Err(released_error(ruby, message)?);
+    }
+    Ok(value)
+}
+
+/// Where ffi makes an object of this class of what a function returned.
+fn from_native(rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
+    rb_self.new_instance((value,))
+}
+
+/// The type under which ffi passes objects of this class.
+///
+/// @raise [RuntimeError] if the class has no `release`
+fn native_type(ruby: &Ruby, rb_self: RClass) -> Result<Value, Error> {
+    if !rb_self.respond_to("release", true)? {
+        let message = format!("no release method defined for {}", rb_self.inspect());
+        return Err(error(ruby, message));
+    }
+    ffi::pointer_type(ruby)
+}
+
+/// Makes `class` a converter.
+pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    class.extend_object(ffi::data_converter(ruby)?)?;
+    let singleton = class.singleton_class()?;
+    define(singleton, "to_native", method!(to_native, 2))?;
+    define(singleton, "from_native", method!(from_native, 2))?;
+    define(singleton, "native_type", method!(native_type, 0))
+}
