@@ -1,0 +1,52 @@
+# frozen_string_literal: true
+
+require "ffi"
+require_relative "ledger"
+
+# What every scene stands on. A scene runs alone in a process, with the base
+# class of its pointers as its argument, and tells its story on stdout. Try one:
+#
+#   ruby -I lib examples/ffi_1126/scenes/libc.rb FFI::AutoPointer
+module Stage
+  # Exit status of a scene that lacks something (EX_UNAVAILABLE of sysexits.h).
+  UNAVAILABLE = 69
+
+  def self.base
+    name = ARGV.fetch(0, "SafePointer")
+    require "safe_pointer" if name == "SafePointer"
+    Object.const_get(name)
+  rescue LoadError => e
+    unavailable "SafePointer does not load; bin/setup builds it (#{e.message})."
+  end
+
+  def self.library(receiver, name, package)
+    receiver.extend(FFI::Library)
+    receiver.ffi_lib(name)
+  rescue LoadError
+    missing(name, package)
+  end
+
+  def self.missing(what, package)
+    unavailable "#{what} is missing: install the Debian package #{package}."
+  end
+
+  def self.unavailable(sentence)
+    warn sentence
+    exit!(UNAVAILABLE)
+  end
+
+  # A fiber has a machine stack of its own. When it has ended, no stale word on
+  # a stack can look like a reference to an object that was used in it.
+  def self.forgetting
+    Fiber.new { yield; nil }.resume
+  end
+
+  # Collects garbage until only +kept+ instances of +type+ are left.
+  def self.collect(type, kept: 0)
+    10.times do
+      GC.start
+      return if ObjectSpace.each_object(type).count == kept
+    end
+    Ledger.bad "the garbage collector still sees pointers that nothing refers to"
+  end
+end
