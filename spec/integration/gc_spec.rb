@@ -1,0 +1,160 @@
+# frozen_string_literal: true
+
+RSpec.describe "garbage collection of SafePointers" do
+  makers = {
+    "with a callable" => ->(raw) { SafePointer.new(raw, Oracle.method(:free)) },
+    "with a class's release" => ->(raw) { Handle.new(raw) },
+    "with a block" => ->(raw) { SafePointer.new(raw) { |pointer| Oracle.free(pointer) } },
+    "with a C function" => lambda { |raw|
+      SafePointer.new(raw, FFI::Function.new(:void, [:pointer], Oracle.ffi_libraries.first.find_function("oracle_free")))
+    }
+  }
+
+  makers.each do |what, make|
+    it "releases a pointer #{what}" do
+      log = in_child do |events|
+        out_of_reach { make.call(events.raw) }
+        full_gc
+        events << :collected
+      end
+      expect(log).to eq [:released, :collected]
+    end
+  end
+
+  it "releases a pointer which is frozen" do
+    log = in_child do |events|
+      out_of_reach { Handle.new(events.raw).freeze }
+      full_gc
+      events << :collected
+    end
+    expect(log).to eq [:released, :collected]
+  end
+
+  it "leaves a pointer in use alone" do
+    log = in_child do |events|
+      pointer = Handle.new(events.raw)
+      full_gc
+      events << pointer.freed?
+      pointer.free
+    end
+    expect(log).to eq [false, :released]
+  end
+
+  it "leaves a pointer alone that only a struct still uses" do
+    log = in_child do |events|
+      type = Class.new(FFI::Struct) { layout :x, :int }
+      struct = type.new(Handle.new(events.raw))
+      full_gc
+      struct[:x] = 42
+      events << struct[:x]
+    end
+    expect(log).to eq [42, :released]
+  end
+
+  it "releases each of many once" do
+    log = in_child do |events|
+      out_of_reach do
+        100.times do |i|
+          pointer = Handle.new(events.raw)
+          pointer.free if i.even?
+        end
+      end
+      full_gc
+      events << :collected
+    end
+    expect(log).to eq [*[:released] * 100, :collected]
+  end
+
+  it "releases what a dead pointer's release was the last to keep" do
+    log = in_child do |events|
+      make_outer = lambda do
+        inner = Handle.new(events.raw(:inner))
+        SafePointer.new(events.raw(:outer), lambda { |raw|
+          inner.null?
+          Oracle.free(raw)
+        })
+        nil
+      end
+      out_of_reach(&make_outer)
+      full_gc
+      events << :collected
+    end
+    expect(log).to eq [[:released, :outer], [:released, :inner], :collected]
+  end
+
+  it "lets a release make and free pointers" do
+    log = in_child do |events|
+      release = lambda { |raw|
+        Handle.new(events.raw(:made_there)).free
+        Oracle.free(raw)
+      }
+      out_of_reach { SafePointer.new(events.raw(:dead), release) }
+      full_gc
+      events << :collected
+    end
+    expect(log).to eq [[:released, :made_there], [:released, :dead], :collected]
+  end
+
+  it "lets a release run another collection" do
+    log = in_child do |events|
+      release = lambda { |raw|
+        GC.start
+        Oracle.free(raw)
+      }
+      out_of_reach { 3.times { SafePointer.new(events.raw, release) } }
+      full_gc
+      events << :collected
+    end
+    expect(log).to eq [:released, :released, :released, :collected]
+  end
+
+  it "releases pointers of a class that is collected with them" do
+    log = in_child do |events|
+      make = lambda do
+        type = Class.new(SafePointer) { def self.release(raw) = Oracle.free(raw) }
+        3.times { type.new(events.raw) }
+        nil
+      end
+      out_of_reach(&make)
+      full_gc
+      events << :collected
+    end
+    expect(log).to eq [:released, :released, :released, :collected]
+  end
+
+  it "runs other finalizers of the same pointer, too" do
+    log = in_child do |events|
+      other = ->(_) { events << :other_finalizer }
+      out_of_reach do
+        pointer = Handle.new(events.raw)
+        ObjectSpace.define_finalizer(pointer, other)
+        pointer.free
+      end
+      full_gc
+      events << :collected
+    end
+    expect(log).to eq [:released, :other_finalizer, :collected]
+  end
+
+  # In a fresh interpreter, whose heap is small enough for it.
+  it "is survived at every allocation" do
+    child = run_ruby(<<~RUBY)
+      own_free = Class.new(Handle) do
+        def free(mode)
+          Events.current << mode
+          super()
+        end
+      end
+      GC.stress = true
+      pointer = own_free.new(events.raw(:freed))
+      pointer.write_int(42)
+      events << pointer.read_int
+      pointer.free(:now)
+      events << pointer.inspect.include?("freed")
+      $pointer = SafePointer.new(events.raw(:at_exit)) { |raw| Oracle.free(raw) }
+    RUBY
+    expect(child).to have_attributes(
+      quiet?: true, events: [42, :now, [:released, :freed], true, [:released, :at_exit]]
+    )
+  end
+end

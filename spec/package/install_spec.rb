@@ -1,0 +1,76 @@
+# frozen_string_literal: true
+
+require "fileutils"
+require "tmpdir"
+require_relative "user"
+
+RSpec.describe "the gem on a user's machine", :package do
+  before(:all) do
+    @directory = Dir.mktmpdir
+    @user = User.new(@directory)
+    @user.install_gem(@user.build_gem)
+  end
+
+  after(:all) { FileUtils.rm_rf(@directory) }
+
+  it "is compiled with the versions of Cargo.lock" do
+    build_log = File.read(Dir[File.join(@user.gem_home, "extensions/**/gem_make.out")].fetch(0))
+    expect(build_log[/^cargo rustc .*/]).to include " --locked "
+  end
+
+  it "loads nothing from the checkout" do
+    loaded = @user.ruby("-e", <<~'RUBY').lines(chomp: true)
+      require "safe_pointer"
+      puts $LOADED_FEATURES.grep(/safe_pointer/)
+    RUBY
+    expect(loaded.grep(/\.so\z|\.bundle\z/).size).to eq 1
+    expect(loaded).to all start_with(File.realpath(@user.gem_home))
+  end
+
+  it "releases each pointer of a program once: by its own free, by GC, at exit" do
+    program = File.join(@directory, "program.rb")
+    File.write(program, <<~'RUBY')
+      require "safe_pointer"
+
+      module LibC
+        extend FFI::Library
+        ffi_lib FFI::Library::LIBC
+        attach_function :malloc, [:size_t], :pointer
+        attach_function :free, [:pointer], :void
+      end
+
+      class Block < SafePointer
+        def self.release(memory)
+          puts "released"
+          LibC.free(memory)
+        end
+
+        def self.allocate_bytes(size) = new(LibC.malloc(size))
+
+        def free
+          puts "freed by its own free"
+          LibC.free(self)
+        end
+      end
+
+      $stdout.sync = true
+      block = Block.allocate_bytes(64)
+      2.times { block.free }
+
+      puts "GC:"
+      Thread.new { Block.allocate_bytes(64).then { nil } }.join
+      2.times { GC.start }
+
+      KEPT = Block.allocate_bytes(64)
+      puts "exit:"
+    RUBY
+
+    expect(@user.ruby(program)).to eq <<~TEXT
+      freed by its own free
+      GC:
+      released
+      exit:
+      released
+    TEXT
+  end
+end

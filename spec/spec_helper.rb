@@ -1,0 +1,26 @@
+# frozen_string_literal: true
+
+require "ffi"
+require "safe_pointer"
+
+require_relative "support/gc_level"
+require_relative "support/oracle"
+require_relative "support/events"
+require_relative "support/reach"
+require_relative "support/handle"
+require_relative "support/child"
+require_relative "support/scenario"
+
+RSpec.configure do |config|
+  config.disable_monkey_patching!
+  config.order = :random
+  Kernel.srand config.seed
+
+  config.expect_with(:rspec) do |expectations|
+    expectations.max_formatted_output_length = nil
+  end
+
+  config.include Reach
+  config.include Scenario
+  config.around { |example| GCLevel.around { example.run } }
+end

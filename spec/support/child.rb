@@ -1,0 +1,87 @@
+# frozen_string_literal: true
+
+require "rbconfig"
+require_relative "events"
+
+# A child process that has ended: what it logged, what it printed and how it
+# went.
+class Child
+  # A net for hanging children, far beyond what any of them needs: no example
+  # depends on it.
+  SECONDS = GCLevel::CURRENT == "stress" ? 1_200 : 120
+
+  attr_reader :events, :stdout, :stderr, :status
+
+  # Runs the block in a fork. When the block returns, the child ends like any
+  # Ruby program: at_exit handlers, then finalizers, then freeing all objects.
+  #
+  # CRuby ends a forked block without unwinding the frames below it, so nothing
+  # of RSpec runs again in the child: no hooks, no formatter. The `rspec` command
+  # registers no at_exit handler, and the one of rspec/autorun is off the list
+  # before it starts the suite.
+  def self.fork(&scenario)
+    start do |log, out, err|
+      Thread.new do
+        Process.fork do
+          STDOUT.reopen(out)
+          STDERR.reopen(err)
+          STDOUT.sync = STDERR.sync = true
+          Process.setrlimit(:CORE, 0)
+          scenario.call(Events.new(log))
+        end
+      end.value
+    end
+  end
+
+  # Runs Ruby source in a new interpreter, with `events` and the helpers of the
+  # specs at hand (see child_prelude.rb).
+  def self.ruby(source)
+    start do |log, out, err|
+      Process.spawn(
+        {"RUBYLIB" => $LOAD_PATH.join(File::PATH_SEPARATOR), "EVENTS_FD" => log.fileno.to_s},
+        RbConfig.ruby, "-r", File.expand_path("child_prelude", __dir__), "-e", source,
+        out: out, err: err, log => log, rlimit_core: 0
+      )
+    end
+  end
+
+  def self.start
+    pipes = Array.new(3) { IO.pipe }
+    pid = yield(*pipes.map(&:last))
+    pipes.each { |_, writer| writer.close }
+    texts = pipes.map { |reader, _| Thread.new { reader.read } }
+    waiter = Process.detach(pid)
+    Process.kill(:KILL, pid) unless waiter.join(SECONDS)
+    new(*texts.map(&:value), waiter.value)
+  ensure
+    pipes.flatten.each(&:close)
+  end
+  private_class_method :start
+
+  def initialize(log, stdout, stderr, status)
+    @events = Events.parse(log)
+    @stdout = stdout.scrub
+    @stderr = stderr.scrub
+    @status = status
+  end
+
+  # Ended normally, with nothing to say.
+  def quiet?
+    status.success? && stdout.empty? && stderr.empty?
+  end
+
+  # The status the child exited with, or nil.
+  def exitstatus
+    status.exitstatus
+  end
+
+  # The signal that ended the child, as :ABRT, or nil.
+  def signal
+    status.signaled? ? Signal.signame(status.termsig).to_sym : nil
+  end
+
+  def inspect
+    # A crash report of Ruby has thousands of lines; the first ones tell.
+    "#<Child #{status}\n  events: #{events.inspect}\n  stdout: #{stdout[0, 1_000]}\n  stderr: #{stderr[0, 2_000]}>"
+  end
+end

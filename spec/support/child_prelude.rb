@@ -1,0 +1,18 @@
+# frozen_string_literal: true
+
+# What a fresh interpreter started by Child.ruby begins with.
+require "ffi"
+require "safe_pointer"
+
+require_relative "events"
+require_relative "handle"
+require_relative "reach"
+
+include Reach
+
+def events
+  Events.current
+end
+
+Events.new(IO.for_fd(Integer(ENV.fetch("EVENTS_FD")), "w"))
+GCLevel.enter

@@ -1,0 +1,184 @@
+/*
+ * The witness of the specs: memory which knows how often it was released.
+ *
+ * Every handle is a real malloc'ed block. A released block is filled with
+ * 0xdd and kept for the rest of the process, so no later handle can have its
+ * address and make a second release look like a first one.
+ *
+ * A handle starts with one reference; each release takes one, and a release
+ * too many aborts the process with a line on stderr.
+ */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUCKETS 4096
+#define NAME_SIZE 32
+
+struct handle {
+    struct handle *next;
+    void *block;
+    size_t size;
+    int references;
+    int log_fd; /* the log it was made under: a child must not log what its parent made */
+    char name[NAME_SIZE];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gate_opened = PTHREAD_COND_INITIALIZER;
+static struct handle *handles[BUCKETS];
+static long created, released;
+static int log_fd = -1;
+static int gate_closed, waiting;
+
+static struct handle **bucket_of(const void *block)
+{
+    return &handles[((uintptr_t)block >> 4) % BUCKETS];
+}
+
+static struct handle *find(const void *block)
+{
+    struct handle *handle = *bucket_of(block);
+
+    while (handle && handle->block != block)
+        handle = handle->next;
+    return handle;
+}
+
+static void die(const char *what, const void *block, const struct handle *handle)
+{
+    fprintf(stderr, "oracle: %s: %p %s\n", what, block, handle ? handle->name : "");
+    fflush(stderr);
+    abort();
+}
+
+/* One write per event: what is logged survives a crash right after it. */
+static void log_event(const char *event, const struct handle *handle)
+{
+    char line[NAME_SIZE * 2];
+    const char *name = handle ? handle->name : "";
+    int fd = handle ? handle->log_fd : log_fd;
+    int length = snprintf(line, sizeof line, *name ? "%s %s\n" : "%s\n", event, name);
+
+    if (fd >= 0 && write(fd, line, (size_t)length) != length)
+        die("cannot write the log", NULL, handle);
+}
+
+void oracle_log_to(int fd)
+{
+    log_fd = fd;
+}
+
+void *oracle_new(size_t size, const char *name)
+{
+    struct handle *handle = calloc(1, sizeof *handle);
+    struct handle **bucket;
+
+    handle->block = calloc(1, size ? size : 1);
+    handle->size = size;
+    handle->references = 1;
+    handle->log_fd = log_fd;
+    if (name)
+        strncpy(handle->name, name, NAME_SIZE - 1);
+
+    pthread_mutex_lock(&lock);
+    bucket = bucket_of(handle->block);
+    handle->next = *bucket;
+    *bucket = handle;
+    created++;
+    pthread_mutex_unlock(&lock);
+    return handle->block;
+}
+
+/* One more owner: the block now wants one release more. */
+void oracle_reference(void *block)
+{
+    struct handle *handle;
+
+    pthread_mutex_lock(&lock);
+    handle = find(block);
+    if (!handle || handle->references == 0)
+        die("reference to a dead pointer", block, handle);
+    handle->references++;
+    pthread_mutex_unlock(&lock);
+}
+
+void oracle_free(void *block)
+{
+    struct handle *handle;
+
+    pthread_mutex_lock(&lock);
+    handle = find(block);
+    if (!block) {
+        log_event("released_null", NULL);
+    } else if (!handle) {
+        die("release of an unknown pointer", block, NULL);
+    } else {
+        log_event("released", handle);
+        if (handle->references == 0)
+            die("one release too many", block, handle);
+        if (--handle->references == 0) {
+            memset(block, 0xdd, handle->size);
+            released++;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* A release which takes until the gate opens. Attach it as blocking. */
+void oracle_free_at_gate(void *block)
+{
+    pthread_mutex_lock(&lock);
+    log_event("at_gate", find(block));
+    waiting++;
+    while (gate_closed)
+        pthread_cond_wait(&gate_opened, &lock);
+    waiting--;
+    pthread_mutex_unlock(&lock);
+    oracle_free(block);
+}
+
+void oracle_close_gate(void)
+{
+    pthread_mutex_lock(&lock);
+    gate_closed = 1;
+    pthread_mutex_unlock(&lock);
+}
+
+void oracle_open_gate(void)
+{
+    pthread_mutex_lock(&lock);
+    gate_closed = 0;
+    pthread_cond_broadcast(&gate_opened);
+    pthread_mutex_unlock(&lock);
+}
+
+static long read_counter(const long *counter)
+{
+    long value;
+
+    pthread_mutex_lock(&lock);
+    value = *counter;
+    pthread_mutex_unlock(&lock);
+    return value;
+}
+
+int oracle_waiting(void)
+{
+    int value;
+
+    pthread_mutex_lock(&lock);
+    value = waiting;
+    pthread_mutex_unlock(&lock);
+    return value;
+}
+
+long oracle_created(void) { return read_counter(&created); }
+long oracle_released(void) { return read_counter(&released); }
+long oracle_live(void) { return oracle_created() - oracle_released(); }
+
+/* What a C function sees of its argument. */
+uintptr_t oracle_address(const void *block) { return (uintptr_t)block; }

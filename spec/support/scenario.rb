@@ -1,0 +1,35 @@
+# frozen_string_literal: true
+
+require_relative "child"
+require_relative "gc_level"
+
+# Examples that need an end of the process, or survive one that goes wrong, run
+# their scenario in a child.
+module Scenario
+  # The event log of a block run in a fork, to its very end: what is released at
+  # exit is in it. Fails unless the child ended normally and silently.
+  def in_child(&scenario)
+    child = fork_child(&scenario)
+    RSpec::Expectations.fail_with("the child did not end quietly: #{child.inspect}") unless child.quiet?
+    child.events
+  end
+
+  # The same, for examples about what is printed or how the process ends.
+  def fork_child
+    Child.fork do |events|
+      GCLevel.enter
+      yield events
+      GCLevel.step
+    end
+  end
+
+  # Runs source in a fresh interpreter.
+  def run_ruby(source)
+    Child.ruby(source)
+  end
+
+  # Waits for a condition another thread will make true.
+  def wait_until
+    Thread.pass until yield
+  end
+end

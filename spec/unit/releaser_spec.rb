@@ -1,0 +1,103 @@
+# frozen_string_literal: true
+
+# The Releaser of a SafePointer: what GC calls, without any GC.
+RSpec.describe SafePointer::Releaser do
+  def releaser_of(pointer)
+    pointer.instance_variable_get(:@releaser)
+  end
+
+  triggers = {
+    "free" => ->(releaser) { releaser.free },
+    "call" => ->(releaser) { releaser.call },
+    "call, as a finalizer" => ->(releaser) { releaser.call(8) }
+  }
+
+  it "is in @releaser, at any time" do
+    pointer = Handle.new(Oracle.create)
+    before = releaser_of(pointer)
+    pointer.free
+    expect([before, releaser_of(pointer)]).to all be_a SafePointer::Releaser
+  end
+
+  triggers.each do |first, one|
+    it "shares the claim of its pointer: #{first}, then the pointer's free" do
+      log = in_child do |events|
+        pointer = Handle.new(events.raw)
+        one.call(releaser_of(pointer))
+        events << pointer.free << pointer.freed?
+      end
+      expect(log).to eq [:released, nil, true]
+    end
+
+    it "shares the claim of its pointer: the pointer's free, then #{first}" do
+      log = in_child do |events|
+        pointer = Handle.new(events.raw)
+        releaser = releaser_of(pointer)
+        pointer.free
+        one.call(releaser)
+        events << pointer.freed?
+      end
+      expect(log).to eq [:released, true]
+    end
+
+    it "leaves its pointer NULL by #{first}" do
+      log = in_child do |events|
+        pointer = Handle.new(events.raw)
+        one.call(releaser_of(pointer))
+        events << pointer.null?
+      end
+      expect(log).to eq [:released, true]
+    end
+
+    triggers.each do |second, other|
+      it "releases once by #{first}, then #{second}" do
+        log = in_child do |events|
+          releaser = releaser_of(events.pointer)
+          one.call(releaser)
+          events << :first
+          other.call(releaser)
+        end
+        expect(log).to eq [:released, :first]
+      end
+    end
+  end
+
+  it "does not release NULL" do
+    log = in_child do |events|
+      releaser = releaser_of(SafePointer.new(FFI::Pointer::NULL, ->(_) { events << :release }))
+      releaser.free
+      releaser.call
+    end
+    expect(log).to eq []
+  end
+
+  it "hands on the exception at free, and has released" do
+    log = in_child do |events|
+      releaser = releaser_of(SafePointer.new(events.raw, lambda { |_|
+        events << :entered
+        raise "busy"
+      }))
+      events << (releaser.free rescue $!.message)
+      events << releaser.free << releaser.call
+    end
+    expect(log).to eq [:entered, "busy", nil, nil]
+  end
+
+  it "does not release by call with autorelease off, and by free all the same" do
+    log = in_child do |events|
+      pointer = events.pointer
+      pointer.autorelease = false
+      releaser_of(pointer).call
+      events << :called
+      releaser_of(pointer).free
+    end
+    expect(log).to eq [:called, :released]
+  end
+
+  it "cannot be copied" do
+    releaser = releaser_of(Handle.new(Oracle.create))
+    expect { releaser.dup }.to raise_error(StandardError)
+    expect { releaser.clone }.to raise_error(StandardError)
+    expect { Marshal.dump(releaser) }.to raise_error(TypeError)
+  end
+end
