@@ -25,6 +25,8 @@ fn adopt(
     let releaser = Releaser::wrap(ruby, class, held, callable, Message::Call)?;
     releaser.state().set_autorelease(autorelease);
     carrier::attach(ruby, pointer, releaser)?;
+    carrier::expose(ruby, pointer, releaser)?;
+    carrier::track(ruby, pointer, releaser)?;
     if held.is_nil() {
         releaser.state().claim(Trigger::Free);
         releaser.finish(ruby);

@@ -1,8 +1,8 @@
 //! Where a pointer keeps its releaser.
 //!
 //! A pointer is an object of ffi's, so nothing of ours can be its data. [`embedded`] puts the releaser
-//! behind ffi's own data, where ffi's type allows it. [`variable`] puts it into an instance variable, as
-//! `FFI::AutoPointer` does, and serves every other object.
+//! behind ffi's own data, where ffi's type allows it. [`variable`] puts it into an instance variable, and
+//! serves every other object.
 
 use magnus::{Error, RClass, Ruby, Value, prelude::*, rb_sys::AsRawValue, typed_data::Obj};
 
@@ -38,13 +38,12 @@ pub fn holds(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<boo
     Ok(found.is_some_and(|found| found.as_raw() == releaser.as_raw()))
 }
 
-/// Makes sure that the releaser of `pointer` is in its `@releaser`, for code of its class that looks there.
-///
-/// A frozen pointer keeps what it has.
+/// Puts the releaser of `pointer` into `@releaser`, where `FFI::AutoPointer` has it, for code of its class that
+/// looks there. A frozen pointer keeps what it has.
 pub fn expose(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    match embedded::slot(pointer) {
-        Some(_) if !pointer.is_frozen() => variable::set(ruby, pointer, releaser),
-        _ => Ok(()),
+    match pointer.is_frozen() {
+        true => Ok(()),
+        false => variable::show(ruby, pointer, releaser),
     }
 }
 

@@ -20,7 +20,7 @@ fn to_native(ruby: &Ruby, rb_self: RClass, value: Value, _ctx: Value) -> Result<
 
 /// Where ffi makes an object of this class of what a function returned.
 fn from_native(rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
-    rb_self.new_instance((value,))
+    rb_self.funcall("new", (value,))
 }
 
 /// The type under which ffi passes objects of this class.

@@ -11,8 +11,10 @@ struct Ffi {
     memory_pointer: Opaque<RClass>,
     auto_pointer: Opaque<RClass>,
     structure: Opaque<RClass>,
-    /// `FFI::Pointer#initialize`, unbound.
+    /// Methods of `FFI::Pointer`, unbound: a subclass may make anything of their names.
     initialize: Opaque<Value>,
+    address: Opaque<Value>,
+    type_size: Opaque<Value>,
 }
 
 fn ffi(ruby: &Ruby) -> Result<&'static Ffi, Error> {
@@ -54,6 +56,11 @@ pub fn is_raw_pointer(ruby: &Ruby, value: Value, safe_pointer: RClass) -> Result
         && !value.is_kind_of(safe_pointer))
 }
 
+/// Whether `value` is an `FFI::Pointer`.
+pub fn is_pointer(ruby: &Ruby, value: Value) -> Result<bool, Error> {
+    Ok(value.is_kind_of(pointer_class(ruby)?))
+}
+
 /// The pointer of a struct; any other object itself.
 pub fn memory(ruby: &Ruby, value: Value) -> Result<Value, Error> {
     match value.is_kind_of(ruby.get_inner(ffi(ruby)?.structure)) {
@@ -69,12 +76,24 @@ pub fn set_null(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
     set_address(ruby, pointer, 0)
 }
 
-/// Points `pointer` at `address`, whatever its class makes of `initialize`.
+/// Points `pointer` at `address`.
 pub fn set_address(ruby: &Ruby, pointer: Value, address: usize) -> Result<(), Error> {
     let initialize = ruby.get_inner(ffi(ruby)?.initialize);
-    let type_size: Value = pointer.funcall("type_size", ())?;
-    let _: Value = initialize.funcall("bind_call", (pointer, type_size, address))?;
+    let _: Value =
+        initialize.funcall("bind_call", (pointer, type_size(ruby, pointer)?, address))?;
     Ok(())
+}
+
+/// Where `pointer` points.
+pub fn address(ruby: &Ruby, pointer: Value) -> Result<usize, Error> {
+    let address = ruby.get_inner(ffi(ruby)?.address);
+    address.funcall("bind_call", (pointer,))
+}
+
+/// The size of what `pointer` points to, in bytes, if it is an array of such.
+pub fn type_size(ruby: &Ruby, pointer: Value) -> Result<Value, Error> {
+    let type_size = ruby.get_inner(ffi(ruby)?.type_size);
+    type_size.funcall("bind_call", (pointer,))
 }
 
 /// Looks up ffi's classes. ffi must have been required.
@@ -84,13 +103,20 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     let memory_pointer: RClass = module.const_get("MemoryPointer")?;
     let auto_pointer: RClass = module.const_get("AutoPointer")?;
     let structure: RClass = module.const_get("Struct")?;
-    let initialize: Value = pointer.funcall("instance_method", ("initialize",))?;
+    let method = |name: &str| pointer.funcall::<_, _, Value>("instance_method", (name,));
+    let (initialize, address, type_size) = (
+        method("initialize")?,
+        method("address")?,
+        method("type_size")?,
+    );
     for value in [
         pointer.as_value(),
         memory_pointer.as_value(),
         auto_pointer.as_value(),
         structure.as_value(),
         initialize,
+        address,
+        type_size,
     ] {
         ruby.gc_register_mark_object(value);
     }
@@ -100,6 +126,8 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
         auto_pointer: auto_pointer.into(),
         structure: structure.into(),
         initialize: initialize.into(),
+        address: address.into(),
+        type_size: type_size.into(),
     });
     Ok(())
 }

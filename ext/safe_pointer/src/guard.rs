@@ -52,7 +52,8 @@ fn free(ruby: &Ruby, pointer: Value, method: u64) -> Result<Value, Error> {
 
 /// Runs the block, a class's own `release` called by hand, as the release of `pointer`.
 fn release(ruby: &Ruby, pointer: Value, method: u64) -> Result<Value, Error> {
-    if pointer.funcall("null?", ())? {
+    let memory = ffi::memory(ruby, pointer)?;
+    if ffi::is_pointer(ruby, memory)? && ffi::address(ruby, memory)? == 0 {
         return Ok(ruby.qnil().as_value());
     }
     claimed(ruby, pointer, |releaser| {

@@ -53,7 +53,7 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     }
     let reads_releaser = guard::check(ruby, rb_self.class())?;
     let (callable, message) = release_callable(ruby, rb_self, args.optional.0)?;
-    let type_size: Value = pointer.funcall("type_size", ())?;
+    let type_size = ffi::type_size(ruby, pointer)?;
     let _: Value = ruby.call_super((type_size, pointer))?;
     let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, callable, message)?;
     carrier::attach(ruby, rb_self, releaser)?;

@@ -93,7 +93,7 @@ impl Releaser {
         callable: Value,
         message: Message,
     ) -> Result<Obj<Self>, Error> {
-        let address = address(held)?;
+        let address = address(ruby, held)?;
         let nil = Opaque::from(ruby.qnil().as_value());
         let releaser = ruby.obj_wrap(Self {
             state: match address {
@@ -152,19 +152,39 @@ impl Releaser {
         }
     }
 
-    /// Releases because the pointer object is gone or the process ends. `args` is the object id.
+    /// Releases because the pointer object is gone or the process ends; `args` is the object id then. Without
+    /// arguments it is the program that calls, and an error is for its ears.
     fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
         if !rb_self.state.claim(Trigger::Finalizer) {
-            return Ok(());
+            return match rb_self.is_guarded(ruby) && rb_self.state.autorelease() {
+                true => rb_self.call_claimed(ruby).map(drop),
+                false => Ok(()),
+            };
         }
         let result = rb_self.call_claimed(ruby);
         let class = ruby.get_inner(rb_self.class.get());
         rb_self.finish(ruby);
         set_pointer_null(ruby, rb_self, args.first())?;
         match (result, RClass::from_value(class)) {
-            (Err(error), Some(class)) => errors::report(ruby, error, class, rb_self.address),
+            (Err(error), Some(class)) if !args.is_empty() => {
+                errors::report(ruby, error, class, rb_self.address)
+            }
             (result, _) => result.map(drop),
         }
+    }
+
+    /// Releases `held`, given by hand, as the object that was wrapped.
+    fn release(ruby: &Ruby, rb_self: Obj<Self>, held: Value) -> Result<(), Error> {
+        let won = rb_self.state.claim(Trigger::Free);
+        let mut result = Ok(());
+        if (won || rb_self.is_guarded(ruby)) && rb_self.state.claim_call_by_hand() {
+            result = rb_self.send(ruby, held);
+        }
+        if won {
+            rb_self.finish(ruby);
+            set_pointer_null(ruby, rb_self, None)?;
+        }
+        result
     }
 
     /// Gives up the object that was wrapped: it will not be released from here. `None` if it is too late.
@@ -182,14 +202,20 @@ impl Releaser {
         if !self.state.claim_call() {
             return Ok(false);
         }
-        let held = ruby.get_inner(self.held.get());
+        self.send(ruby, ruby.get_inner(self.held.get()))?;
+        Ok(true)
+    }
+
+    fn send(&self, ruby: &Ruby, held: Value) -> Result<(), Error> {
         let callable = ruby.get_inner(self.callable.get());
         let message = match self.message.get() {
             Message::Call => "call",
             Message::Release => "release",
         };
-        let _: Value = callable.funcall(message, (held,))?;
-        Ok(true)
+        if !callable.is_nil() {
+            let _: Value = callable.funcall(message, (held,))?;
+        }
+        Ok(())
     }
 
     /// Ends the release, and lets go of what it needed.
@@ -219,13 +245,10 @@ impl Releaser {
 }
 
 /// The address of a pointer, or of the memory of a struct; `None` of an object that is neither.
-fn address(held: Value) -> Result<Option<usize>, Error> {
-    let pointer = match held.respond_to("to_ptr", false)? {
-        true => held.funcall("to_ptr", ())?,
-        false => held,
-    };
-    match pointer.respond_to("address", false)? {
-        true => pointer.funcall("address", ()).map(Some),
+fn address(ruby: &Ruby, held: Value) -> Result<Option<usize>, Error> {
+    let memory = ffi::memory(ruby, held)?;
+    match ffi::is_pointer(ruby, memory)? {
+        true => ffi::address(ruby, memory).map(Some),
         false => Ok(None),
     }
 }
@@ -310,6 +333,7 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     class.define_singleton_method("attach", function!(attach, -1))?;
     class.define_method("call", method!(Releaser::call, -1))?;
     class.define_method("free", method!(free, 0))?;
+    class.define_method("release", method!(Releaser::release, 1))?;
     class.define_method("autorelease", method!(Releaser::autorelease, 0))?;
     class.define_method("autorelease=", method!(set_autorelease, 1))?;
     class.define_method("instance_variable_get", method!(variables::get, 1))?;

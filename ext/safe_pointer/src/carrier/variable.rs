@@ -1,4 +1,4 @@
-//! The releaser in the instance variable `@releaser`.
+//! The releaser in an instance variable that Ruby code cannot see, and in the one that it can.
 
 use magnus::{
     Error, Ruby, Value,
@@ -10,10 +10,21 @@ use magnus::{
 
 use crate::releaser::Releaser;
 
-static RELEASER: LazyId = LazyId::new("@releaser");
+/// Without an `@`, Ruby code can neither set nor remove it.
+static HIDDEN: LazyId = LazyId::new("safe_pointer_releaser");
+static VISIBLE: LazyId = LazyId::new("@releaser");
 
 pub fn set(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    let id = LazyId::get_inner_with(&RELEASER, ruby).as_raw();
+    store(ruby, pointer, &HIDDEN, releaser)
+}
+
+/// Sets `@releaser` too.
+pub fn show(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+    store(ruby, pointer, &VISIBLE, releaser)
+}
+
+fn store(ruby: &Ruby, pointer: Value, name: &LazyId, releaser: Obj<Releaser>) -> Result<(), Error> {
+    let id = LazyId::get_inner_with(name, ruby).as_raw();
     protect(|| {
         // SAFETY: called with the GVL held, on values that the caller's frame keeps alive; `protect`
         // catches the FrozenError.
@@ -23,7 +34,7 @@ pub fn set(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), E
 }
 
 pub fn get(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, Error> {
-    let id = LazyId::get_inner_with(&RELEASER, ruby).as_raw();
+    let id = LazyId::get_inner_with(&HIDDEN, ruby).as_raw();
     let raw = protect(|| {
         // SAFETY: called with the GVL held, on a value that the caller's frame keeps alive; every object
         // answers `nil` for an instance variable it does not have.
@@ -35,5 +46,6 @@ pub fn get(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, Error> 
 }
 
 pub fn init(ruby: &Ruby) {
-    LazyId::force(&RELEASER, ruby);
+    LazyId::force(&HIDDEN, ruby);
+    LazyId::force(&VISIBLE, ruby);
 }
