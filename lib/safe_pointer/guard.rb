@@ -17,7 +17,7 @@ class SafePointer
       def watch(base)
         @bases = Ractor.make_shareable([*@bases, base])
         base.extend(ClassHooks)
-        base.include(InstanceHooks)
+        base.include(InstanceHooks, ReleaserVariable::Hooks)
         subclasses_of(base).each { |klass| check(klass) }
       end
 
@@ -59,7 +59,12 @@ class SafePointer
       # After what may have brought methods without a hook for each.
       def check_again(klass)
         forget(klass)
-        check(klass)
+        expose_all(klass) if check(klass)
+      end
+
+      # Gives the pointers of `klass` that exist their `@releaser`.
+      def expose_all(klass)
+        ObjectSpace.each_object(klass) { |pointer| expose(pointer) }
       end
 
       # Guards the methods of `owner`, a class or the singleton class of a pointer, that free.

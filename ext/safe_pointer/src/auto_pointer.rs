@@ -4,7 +4,7 @@ use magnus::{Error, Module, Object, RClass, Ruby, Value, method, prelude::*};
 use safe_pointer_core::Trigger;
 
 use crate::{
-    carrier, ffi, pointer,
+    carrier, ffi, guard, pointer,
     releaser::{self, Message, Releaser},
 };
 
@@ -25,8 +25,7 @@ fn adopt(
     let releaser = Releaser::wrap(ruby, class, held, callable, Message::Call)?;
     releaser.state().set_autorelease(autorelease);
     carrier::attach(ruby, pointer, releaser)?;
-    carrier::expose(ruby, pointer, releaser)?;
-    carrier::track(ruby, pointer, releaser)?;
+    guard::expose(ruby, pointer)?;
     if held.is_nil() {
         releaser.state().claim(Trigger::Free);
         releaser.finish(ruby);

@@ -32,6 +32,17 @@ pub fn check(ruby: &Ruby, class: RClass) -> Result<bool, Error> {
     Ok(reads_releaser)
 }
 
+/// Makes the releaser of `pointer` visible as `@releaser`.
+pub fn expose(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
+    match carrier::find(ruby, pointer)? {
+        Some(releaser) => {
+            carrier::expose(ruby, pointer, releaser)?;
+            carrier::track(ruby, pointer, releaser)
+        }
+        None => Ok(()),
+    }
+}
+
 /// Has `class` checked again.
 fn unmark(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     class.ivar_set(*CHECKED, ruby.qnil())
@@ -94,6 +105,7 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     LazyId::force(&CHECKED, ruby);
     let module = safe_pointer.define_module("Guard")?;
     module.define_singleton_method("unmark", function!(unmark, 1))?;
+    module.define_singleton_method("expose", function!(expose, 1))?;
     module.define_singleton_method("free", function!(free, 2))?;
     module.define_singleton_method("release", function!(release, 2))?;
     Ok(())

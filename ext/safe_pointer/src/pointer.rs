@@ -58,8 +58,7 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, callable, message)?;
     carrier::attach(ruby, rb_self, releaser)?;
     if reads_releaser {
-        carrier::expose(ruby, rb_self, releaser)?;
-        carrier::track(ruby, rb_self, releaser)?;
+        guard::expose(ruby, rb_self)?;
     }
     releaser::define_finalizer(rb_self, releaser)?;
     Ok(rb_self)

@@ -24,6 +24,7 @@ class SafePointer
         super
         Guard.guard_free(self) if Guard.names(self).include?(name)
         Guard.forget(self)
+        Guard.expose_all(self) if ReleaserVariable.reads?(instance_method(name))
       end
 
       def singleton_method_added(name)
@@ -56,10 +57,14 @@ class SafePointer
       def singleton_method_added(name)
         super
         Guard.guard_free(singleton_class) if Guard.names(self.class).include?(name)
+        Guard.expose(self)
       end
 
       def extend(*)
-        super.tap { Guard.guard_free(singleton_class) }
+        super.tap do
+          Guard.guard_free(singleton_class)
+          Guard.expose(self)
+        end
       end
     end
   end

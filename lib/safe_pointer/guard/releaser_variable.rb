@@ -2,27 +2,55 @@
 
 class SafePointer
   module Guard
-    # Finds the classes whose code reads `@releaser`, an instance variable that `FFI::AutoPointer` has: their
-    # pointers are given one. It costs every pointer that has it an entry in a table of the whole process, so
-    # the others do without.
+    # Sees to it that code which reads `@releaser`, an instance variable that `FFI::AutoPointer` has, finds it.
+    # It costs every pointer that has it an entry in a table of the whole process, so the others do without.
     module ReleaserVariable
-      module_function
+      # For single pointers: the ways to the variable that lead past the code of their class.
+      module Hooks
+        def instance_eval(*)
+          Guard.expose(self)
+          super
+        end
 
-      # Whether a method of `klass`, or of a class or module between it and `base`, reads it.
-      def read_by?(klass, base)
-        klass.ancestors.take_while { |ancestor| ancestor != base }.any? do |ancestor|
-          names = ancestor.instance_methods(false) + ancestor.private_instance_methods(false)
-          names.any? { |name| mentioned_in?(ancestor.instance_method(name)) }
+        def instance_exec(*)
+          Guard.expose(self)
+          super
+        end
+
+        def instance_variables
+          Guard.expose(self)
+          super
+        end
+
+        def instance_variable_defined?(name)
+          Guard.expose(self)
+          super
         end
       end
 
-      # A Ruby that cannot show its code gives every subclass with Ruby methods the variable.
-      def mentioned_in?(method)
-        return !method.source_location.nil? unless defined?(RubyVM::InstructionSequence)
+      class << self
+        # Whether a method of `klass`, or of a class or module between it and `base`, reads it.
+        def read_by?(klass, base)
+          klass.ancestors.take_while { |ancestor| ancestor != base }.any? do |ancestor|
+            names = ancestor.instance_methods(false) + ancestor.private_instance_methods(false)
+            names.any? { |name| reads?(ancestor.instance_method(name)) }
+          end
+        end
 
-        RubyVM::InstructionSequence.of(method)&.disasm&.include?(":@releaser") || false
+        # Whether `method` reads it. A Ruby that cannot show its code is taken to.
+        def reads?(method)
+          return true unless defined?(RubyVM::InstructionSequence)
+
+          code = RubyVM::InstructionSequence.of(method)
+          code ? code.disasm.include?(":@releaser") : accessor?(method)
+        end
+
+        private
+
+        def accessor?(method)
+          %i[releaser releaser=].include?(method.original_name)
+        end
       end
-      private_class_method :mentioned_in?
     end
   end
 end
