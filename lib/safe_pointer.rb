@@ -8,3 +8,12 @@ require "safe_pointer/release_errors"
 SafePointer::Guard.watch(SafePointer)
 
 require "safe_pointer/managed_struct"
+
+class SafePointer
+  # Whether `FFI::AutoPointer` has been made safe with `require "safe_pointer/auto_pointer"`.
+  #
+  # @return [Boolean]
+  def self.replaced_auto_pointer?
+    const_defined?(:AutoPointer, false) && AutoPointer.replaced?
+  end
+end

@@ -6,6 +6,19 @@ class SafePointer
   # Makes `FFI::AutoPointer` itself safe, in place: classes that inherit from it, before or from now on,
   # `FFI::ManagedStruct`, and the pointers that exist already.
   module AutoPointer
+    # What ffi's releaser of a frozen pointer calls instead: Ruby allows a frozen object no new finalizer.
+    class Handover
+      def initialize(releaser)
+        @releaser = releaser
+      end
+
+      def call(held)
+        @releaser.call(held)
+      end
+      alias_method :release, :call
+    end
+    private_constant :Handover
+
     class << self
       # Puts the methods of SafePointer into `FFI::AutoPointer`. Once is enough; again does nothing.
       def replace
@@ -14,8 +27,10 @@ class SafePointer
         SafePointer.send(:install, FFI::AutoPointer)
         @replaced = true
         ObjectSpace.each_object(FFI::AutoPointer) { |pointer| adopt(pointer) }
+        FFI::ManagedStruct.include(ReleasedStruct)
         Guard.watch(FFI::AutoPointer)
-        Guard.watch(FFI::ManagedStruct)
+        Guard.watch(FFI::ManagedStruct, FFI::AutoPointer)
+        ObjectSpace.each_object(FFI::AutoPointer) { |pointer| guard_singleton(pointer) }
       end
 
       def replaced?
@@ -24,29 +39,28 @@ class SafePointer
 
       private
 
-      # Takes a pointer over from ffi's releaser, which is left with nothing to do.
-      #
-      # A frozen pointer cannot be given another finalizer: it stays with ffi's.
+      # Takes a pointer over from ffi's releaser, which is left with nothing to do of its own.
       def adopt(pointer)
         old = pointer.instance_variable_get(:@releaser)
-        return if old.nil? || pointer.frozen?
+        return unless old
 
         held, callable = %i[@ptr @proc].map { |name| old.instance_variable_get(name) }
-        autorelease = old.autorelease
-        old.autorelease = false
-        old.instance_variable_set(:@ptr, nil)
         callable = callable.method(:release) unless callable.nil? || callable.respond_to?(:call)
-        SafePointer.send(:adopt, pointer, held, callable, autorelease)
+        releaser = SafePointer.send(:adopt, pointer, held, callable, old.autorelease)
+        if pointer.frozen?
+          old.instance_variable_set(:@proc, Handover.new(releaser))
+        else
+          old.instance_variable_set(:@ptr, nil)
+          ObjectSpace.define_finalizer(pointer, releaser) if held
+        end
       end
-    end
-  end
 
-  class << self
-    # Whether `FFI::AutoPointer` has been made safe with `require "safe_pointer/auto_pointer"`.
-    #
-    # @return [Boolean]
-    def replaced_auto_pointer?
-      AutoPointer.replaced?
+      # A frozen pointer's methods cannot be replaced any more.
+      def guard_singleton(pointer)
+        return if pointer.frozen? || !pointer.singleton_methods.intersect?(Guard.names(pointer.class))
+
+        Guard.guard_free(pointer.singleton_class)
+      end
     end
   end
 

@@ -10,12 +10,13 @@ class SafePointer
   #
   # A class that has neither pays nothing.
   module Guard
-    @bases = [].freeze
+    @bases = {}.freeze
 
     class << self
-      # Has the subclasses of `base` guarded, those that exist already included.
-      def watch(base)
-        @bases = Ractor.make_shareable([*@bases, base])
+      # Has the subclasses of `base` guarded, those that exist already included. `pointer_class` is what they
+      # wrap, if they are no pointers themselves.
+      def watch(base, pointer_class = base)
+        @bases = Ractor.make_shareable(@bases.merge(base => [base, pointer_class].uniq))
         base.extend(ClassHooks)
         base.include(InstanceHooks, ReleaserVariable::Hooks)
         subclasses_of(base).each { |klass| check(klass) }
@@ -23,11 +24,11 @@ class SafePointer
 
       # The watched class that `klass` descends from.
       def base_of(klass)
-        @bases.find { |base| klass <= base }
+        @bases.keys.find { |base| klass <= base }
       end
 
       def base?(owner)
-        @bases.include?(owner)
+        @bases.key?(owner)
       end
 
       # The names under which pointers of `klass` are freed.
@@ -69,12 +70,12 @@ class SafePointer
 
       # Guards the methods of `owner`, a class or the singleton class of a pointer, that free.
       def guard_free(owner)
-        names(owner).each { |name| Post.new(owner, name, :free, base_of(owner)).take }
+        names(owner).each { |name| Post.new(owner, name, :free, [base_of(owner)]).take }
       end
 
       # Guards the class method `release` of `klass`.
       def guard_release(klass)
-        Post.new(klass.singleton_class, :release, :release, base_of(klass)).take
+        Post.new(klass.singleton_class, :release, :release, @bases.fetch(base_of(klass))).take
       end
 
       private

@@ -21,15 +21,13 @@ class Child
   # before it starts the suite.
   def self.fork(&scenario)
     start do |log, out, err|
-      Thread.new do
-        Process.fork do
-          STDOUT.reopen(out)
-          STDERR.reopen(err)
-          STDOUT.sync = STDERR.sync = true
-          Process.setrlimit(:CORE, 0)
-          scenario.call(Events.new(log))
-        end
-      end.value
+      Process.fork do
+        STDOUT.reopen(out)
+        STDERR.reopen(err)
+        STDOUT.sync = STDERR.sync = true
+        Process.setrlimit(:CORE, 0)
+        scenario.call(Events.new(log))
+      end
     end
   end
 

@@ -21,6 +21,14 @@ module Reach
   # Collects everything that is out of reach and runs its finalizers; they have
   # run when this returns. Twice, for what only the first round let go of.
   def full_gc
+    forget_method_caches
     2.times { GCLevel.collect }
+  end
+
+  # CRuby 3.1 marks what its method caches refer to, singleton classes and with
+  # them their objects included. It empties the caches to trace calls of C
+  # functions.
+  def forget_method_caches
+    TracePoint.new(:c_call) { nil }.enable { nil }
   end
 end

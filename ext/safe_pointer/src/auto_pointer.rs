@@ -1,18 +1,19 @@
 //! The replacement of `FFI::AutoPointer` in place. `lib/safe_pointer/auto_pointer.rb` is its Ruby side.
 
-use magnus::{Error, Module, Object, RClass, Ruby, Value, method, prelude::*};
+use magnus::{Error, Module, Object, RClass, Ruby, Value, method, prelude::*, typed_data::Obj};
 use safe_pointer_core::Trigger;
 
 use crate::{
     carrier, ffi, guard, pointer,
-    releaser::{self, Message, Releaser},
+    releaser::{Message, Releaser},
 };
 
 fn install(ruby: &Ruby, _rb_self: RClass, class: RClass) -> Result<(), Error> {
     pointer::install(ruby, class)
 }
 
-/// Takes over `pointer`, which was made when its class was still ffi's. `held` is nil if it is released.
+/// Gives `pointer`, which was made when its class was still ffi's, a releaser. `held` is nil if the pointer is
+/// released.
 fn adopt(
     ruby: &Ruby,
     _rb_self: RClass,
@@ -20,7 +21,7 @@ fn adopt(
     held: Value,
     callable: Value,
     autorelease: bool,
-) -> Result<(), Error> {
+) -> Result<Obj<Releaser>, Error> {
     let class = pointer.class();
     let releaser = Releaser::wrap(ruby, class, held, callable, Message::Call)?;
     releaser.state().set_autorelease(autorelease);
@@ -29,9 +30,9 @@ fn adopt(
     if held.is_nil() {
         releaser.state().claim(Trigger::Free);
         releaser.finish(ruby);
-        return ffi::set_null(ruby, pointer);
+        ffi::set_null(ruby, pointer)?;
     }
-    releaser::define_finalizer(pointer, releaser)
+    Ok(releaser)
 }
 
 /// Defines the private methods by which the replacement is made.

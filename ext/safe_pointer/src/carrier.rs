@@ -9,7 +9,7 @@ use magnus::{Error, RClass, Ruby, Value, prelude::*, rb_sys::AsRawValue, typed_d
 use crate::releaser::Releaser;
 
 mod embedded;
-mod owners;
+mod tables;
 mod variable;
 
 /// Gives `pointer` its releaser.
@@ -19,6 +19,7 @@ pub fn attach(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<()
             slot.set(pointer, releaser);
             Ok(())
         }
+        None if pointer.is_frozen() => tables::set_frozen(ruby, pointer, releaser),
         None => variable::set(ruby, pointer, releaser),
     }
 }
@@ -28,7 +29,10 @@ pub fn attach(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<()
 pub fn find(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, Error> {
     match embedded::slot(pointer) {
         Some(slot) => Ok(slot.get()),
-        None => variable::get(ruby, pointer),
+        None => match variable::get(ruby, pointer)? {
+            None if pointer.is_frozen() => tables::get_frozen(ruby, pointer),
+            found => Ok(found),
+        },
     }
 }
 
@@ -49,17 +53,17 @@ pub fn expose(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<()
 
 /// Has [`owner`] know whose releaser this is.
 pub fn track(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    owners::set(ruby, releaser, pointer)
+    tables::set(ruby, releaser, pointer)
 }
 
 /// The pointer of `releaser`, if it is alive and has been tracked.
 pub fn owner(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error> {
-    owners::get(ruby, releaser)
+    tables::get(ruby, releaser)
 }
 
 /// Prepares pointers of `class` to have a releaser.
 pub fn init(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     variable::init(ruby);
-    owners::init(ruby)?;
+    tables::init(ruby)?;
     embedded::init(ruby, class)
 }

@@ -13,8 +13,11 @@ class SafePointer
       # @raise [ArgumentError] if one of them cannot be a method's name in Ruby code
       # @return [void]
       def frees_with(*names)
-        wrong = names.find { |name| !name.to_s.match?(/\A[[:alpha:]_]\w*[!?]?\z/) }
-        raise ArgumentError, "#{self}.frees_with: #{wrong.inspect} is no method name" if wrong
+        names.each do |name|
+          next if (name.is_a?(Symbol) || name.is_a?(String)) && name.match?(/\A[[:alpha:]_]\w*[!?]?\z/)
+
+          raise ArgumentError, "#{self}.frees_with: #{name.inspect} is no method name"
+        end
 
         @frees_with = [*@frees_with, *names.map(&:to_sym)].uniq.freeze
         Guard.check_again(self)

@@ -24,12 +24,13 @@ class SafePointer
         asides.max_by { |aside| aside[/\d+/].to_i }
       end
 
-      # `entry` is what the guard asks, `Guard.free` or `Guard.release`; `base` the class of guarded pointers.
-      def initialize(owner, name, entry, base)
+      # `entry` is what the guard asks, `Guard.free` or `Guard.release`; `classes` are those of the objects that
+      # it can claim.
+      def initialize(owner, name, entry, classes)
         @owner = owner
         @name = name
         @entry = entry
-        @base = base
+        @classes = classes
       end
 
       # Puts a guard here, unless there is one, or nothing to guard.
@@ -69,13 +70,17 @@ class SafePointer
         pointer = @entry == :free ? "self" : signature.first
         front.class_eval(<<~RUBY, FILE, 1)
           def #{@name}(#{signature.list})
-            return #{call} unless ::#{@base} === #{pointer} && #{signature.fit}
+            return #{call} unless (#{claimable(pointer)}) && #{signature.fit}
 
             ::SafePointer::Guard.#{@entry}(#{pointer}, #{method.object_id}) { #{call} }
           end
         RUBY
         RUBY2_KEYWORDS.bind_call(front, @name) unless signature.exact?
         front.send(visibility, @name)
+      end
+
+      def claimable(pointer)
+        @classes.map { |klass| "::#{klass} === #{pointer}" }.join(" || ")
       end
 
       def guard?(method)

@@ -1,0 +1,42 @@
+# frozen_string_literal: true
+
+require "open3"
+require "rbconfig"
+
+# A Releaser whose owner is not a pointer, with the real libusb. The example says
+# by libusb's own log what became of each device.
+RSpec.describe "examples/libusb" do
+  root = File.expand_path("../..", __dir__)
+
+  before(:context) do
+    command = [RbConfig.ruby, "-I", File.join(root, "lib"), File.join(root, "examples/libusb/run.rb")]
+    @output, @status = Open3.capture2e(*command)
+  end
+
+  # The column of SafePointer::Releaser, by the address of the device.
+  def destroyed
+    @output.scan(/^(\d+\.\d+) .* {2}(\S.*)$/).to_h
+  end
+
+  it "has every device destroyed once, when its last reference is given back" do
+    expect(destroyed).to eq(
+      "1.1" => "by libusb_exit",
+      "1.2" => "by libusb_exit",
+      "1.3" => "at close",
+      "1.4" => "by libusb_exit",
+      "1.5" => "by libusb_exit",
+      "1.6" => "by libusb_exit",
+      "1.7" => "at GC",
+      "1.8" => "by libusb_exit",
+      "1.9" => "at exit"
+    ), @output
+  end
+
+  it "shows that a finalizer and a close by hand give back libusb's own reference" do
+    expect(@output).to match(/^1\.2 .* at GC: too early /).and match(/^1\.4 .* at close: too early /)
+  end
+
+  it "ends well" do
+    expect(@status).to be_success, @output
+  end
+end
