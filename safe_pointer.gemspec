@@ -10,12 +10,8 @@ Gem::Specification.new do |spec|
     destructor runs, decides who releases a C pointer: a subclass's own free, GC, exit, threads and errors
     can never release it twice.
   TEXT
-  spec.homepage = "https://github.com/safe-pointer/safe_pointer"
   spec.license = "MIT"
-  spec.metadata = {
-    "changelog_uri" => "#{spec.homepage}/blob/main/CHANGELOG.md",
-    "rubygems_mfa_required" => "true"
-  }
+  spec.metadata = { "rubygems_mfa_required" => "true" }
 
   spec.required_ruby_version = ">= 3.1"
   spec.files = Dir.chdir(__dir__) do

@@ -29,6 +29,11 @@ on_debian() {
   command -v apt-get >/dev/null && grep -qs '^ID=debian$' /etc/os-release
 }
 
+# Debian's name for the version it is.
+codename() {
+  sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
+}
+
 # Debian's Ruby uses Debian's gems. Any other Ruby, from rbenv for instance, has
 # its gems from Bundler.
 with_debian_gems() {
