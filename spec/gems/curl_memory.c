@@ -1,5 +1,5 @@
-/* Memory for libcurl, which asks for it where curl_global_init_mem says so: an account of every block it holds. A
-   block that was freed is overwritten and never given out again, so a second release of it is seen for certain. */
+/* Memory for libcurl, with an account of the blocks it holds. A block that was freed is overwritten and never given out
+   again: a second free is seen for certain. */
 
 #define _GNU_SOURCE
 #include <stdatomic.h>

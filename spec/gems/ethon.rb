@@ -5,24 +5,6 @@
 require_relative "program"
 require_relative "ledger"
 
-# libcurl's memory, of which curl_memory.c keeps account.
-module CurlMemory
-  extend FFI::Library
-
-  ffi_lib "libcurl.so.4", FFI::CURRENT_PROCESS
-  attach_function :curl_global_init_mem, %i[long pointer pointer pointer pointer pointer], :int
-  attach_function :live, :curl_memory_live, [], :long
-
-  ALL = 3
-  private_constant :ALL
-
-  # Before the gem does: libcurl keeps to what it is given first.
-  def self.provide
-    memory = %w[malloc free realloc strdup calloc].map { |name| ffi_libraries.last.find_function("curl_memory_#{name}") }
-    Program.check(0, curl_global_init_mem(ALL, *memory))
-  end
-end
-
 # Asks the server for this and that, and checks the answers. Handles are left to GC, freed, and freed twice.
 class Client
   attr_reader :jobs
@@ -33,6 +15,8 @@ class Client
   end
 
   def prepare
+    require_relative "curl_memory"
+    CurlMemory.provide
     ledger = Ledger.new(Ethon::Curl)
     ledger.returned(:easy, :easy_init)
     ledger.returned(:multi, :multi_init)
@@ -106,5 +90,4 @@ class Client
   end
 end
 
-CurlMemory.provide
 Program.run("ethon", Client.new(ARGV.fetch(1)), rounds: 40)

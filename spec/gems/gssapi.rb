@@ -3,8 +3,8 @@
 # Names, credentials and messages of Kerberos with gssapi, where the first two are AutoPointers, as are contexts, and
 # buffers are ManagedStructs. The library keeps no account of what it has alive.
 #
-# No context is ever established: version 1.2.0 passes gss_delete_sec_context the handle instead of its address, on
-# which MIT's library writes to memory that it has just freed.
+# No context is ever established: version 1.2.0 passes gss_delete_sec_context the handle instead of its address, and
+# MIT's library then writes to the context that it has just freed.
 
 require_relative "program"
 require_relative "ledger"

@@ -47,7 +47,7 @@ module Program
 
     def load(feature)
       require feature
-      # Ruby says what finalizers raise.
+      # Every warning counts from here.
       $VERBOSE = true
     rescue LoadError => error
       raise unless error.path == feature

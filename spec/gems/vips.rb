@@ -8,35 +8,6 @@ require_relative "ledger"
 require "stringio"
 require "tmpdir"
 
-# What libvips has alive, by its own account.
-module Native
-  extend FFI::Library
-
-  # Stays loaded to the end, unlike what ffi loads.
-  NODELETE = 0x1000
-  VIPS = FFI::DynamicLibrary.open("libvips.so.42", FFI::DynamicLibrary::RTLD_LAZY | NODELETE)
-  private_constant :NODELETE, :VIPS
-
-  ffi_lib "libvips.so.42", FFI::Library::LIBC
-  callback :each, %i[pointer pointer pointer], :pointer
-  attach_function :vips_object_map, %i[each pointer pointer], :pointer
-  attach_function :vips_tracked_get_allocs, [], :int
-  attach_function :vips_tracked_get_mem, [], :size_t
-  attach_function :vips_tracked_get_files, [], :int
-  attach_function :on_exit, %i[pointer pointer], :int
-
-  def self.account
-    objects = 0
-    vips_object_map(->(*) { objects += 1 and nil }, nil, nil)
-    {objects: objects, allocs: vips_tracked_get_allocs, mem: vips_tracked_get_mem, files: vips_tracked_get_files}
-  end
-
-  # libvips reports what is alive, when Ruby is gone.
-  def self.report_at_end
-    on_exit(VIPS.find_function("vips_shutdown"), nil)
-  end
-end
-
 # Gets pixels in and out in every way the gem knows. They count from 0 to 63 in each row.
 class Editor
   ROW = (0...64).to_a
@@ -51,20 +22,22 @@ class Editor
   end
 
   def prepare
-    Native.report_at_end
+    require_relative "vips_account"
+    VipsAccount.report_at_end
     Vips.leak_set(true)
     # Operations are not kept for the next one that is the same.
     Vips.cache_set_max(0)
     @picture = Vips::Image.xyz(ROW.size, HEIGHT)[0].cast(:uchar).bandjoin([1, 2]).copy_memory
     ledger = Ledger.new(Vips)
-    %i[vips_filename_get_filename vips_filename_get_options vips_image_write_to_memory vips_region_fetch].each do |function|
-      ledger.returned(:memory, function)
-    end
+    ledger.returned(:memory, :vips_filename_get_filename)
+    ledger.returned(:memory, :vips_filename_get_options)
+    ledger.returned(:memory, :vips_image_write_to_memory)
+    ledger.returned(:memory, :vips_region_fetch)
     Ledger.new(GLib::G_FREE).released(:memory, :call)
   end
 
   def account
-    Native.account
+    VipsAccount.to_h
   end
 
   def files(round)
