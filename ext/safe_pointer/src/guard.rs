@@ -45,7 +45,10 @@ pub fn expose(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
 
 /// Has `class` checked again.
 fn unmark(ruby: &Ruby, class: RClass) -> Result<(), Error> {
-    class.ivar_set(*CHECKED, ruby.qnil())
+    match class.is_frozen() {
+        true => Ok(()),
+        false => class.ivar_set(*CHECKED, ruby.qnil()),
+    }
 }
 
 /// Runs the block, a class's own `free`, as the release of `pointer`. Without a releaser, as in a
