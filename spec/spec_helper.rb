@@ -23,4 +23,11 @@ RSpec.configure do |config|
   config.include Reach
   config.include Scenario
   config.around { |example| GCLevel.around { example.run } }
+
+  # Examples in this process, too, may not release anything twice.
+  config.around do |example|
+    excess = Oracle.excess
+    example.run
+    expect(Oracle.excess - excess).to be_zero, "a pointer was released twice"
+  end
 end

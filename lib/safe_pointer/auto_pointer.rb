@@ -24,7 +24,7 @@ class SafePointer
       def replace
         return if replaced?
 
-        SafePointer.send(:install, FFI::AutoPointer)
+        without_warnings { SafePointer.send(:install, FFI::AutoPointer) }
         @replaced = true
         ObjectSpace.each_object(FFI::AutoPointer) { |pointer| adopt(pointer) }
         FFI::ManagedStruct.include(ReleasedStruct)
@@ -38,6 +38,14 @@ class SafePointer
       end
 
       private
+
+      # That methods are defined anew is what this is about.
+      def without_warnings
+        verbose, $VERBOSE = $VERBOSE, nil
+        yield
+      ensure
+        $VERBOSE = verbose
+      end
 
       # Takes a pointer over from ffi's releaser, which is left with nothing to do of its own.
       def adopt(pointer)

@@ -2,9 +2,9 @@
 
 require_relative "gem_program"
 
-# What is expected of a gem in whose use hundreds of objects are made, of these kinds. `run_program` runs the program
-# that does, with FFI::AutoPointer replaced when its argument says. `counted` is what it counts hundreds of while it is
-# busy, and as many at the end as at the start: nothing, if the gem keeps its objects to the end of the process.
+# What is expected of a gem that a program makes hundreds of objects with, of these kinds. `run_program` runs it, with
+# FFI::AutoPointer replaced when its argument says. `counted` names something of which there is much more while it is
+# busy: nil, if the gem keeps its objects to the end.
 RSpec.shared_examples "a gem that uses FFI::AutoPointer" do |kinds:, counted:, stdout: "", stderr: ""|
   {
     "never" => "as ffi has it",
@@ -17,7 +17,9 @@ RSpec.shared_examples "a gem that uses FFI::AutoPointer" do |kinds:, counted:, s
       before { skip "the gem is not installed for Ruby #{RUBY_VERSION}" if @program.not_installed? }
 
       it "does its work and ends normally, with nothing to say" do
-        expect(@program).to have_attributes(exitstatus: 0, stdout: match(/\A#{stdout}\z/), stderr: match(/\A#{stderr}\z/))
+        expect(@program).to have_attributes(
+          exitstatus: 0, stdout: match(/\A#{stdout}\z/), stderr: match(/\A#{stderr}\z/)
+        )
       end
 
       it "releases each object once" do

@@ -5,7 +5,7 @@ require "ffi"
 # What the programs of this directory have in common. Each is a user of one gem and runs in an interpreter of its own;
 # its first argument says when FFI::AutoPointer is replaced: never, before the gem is loaded, or after that.
 module Program
-  # Stays open at exit, for what is told after Ruby has gone.
+  # Not closed at exit: some releases come late.
   EVENTS = IO.for_fd(Integer(ENV.fetch("EVENTS_FD")), "w", autoclose: false)
   private_constant :EVENTS
 
@@ -17,7 +17,7 @@ module Program
     # the process ends.
     def run(feature, user, rounds:)
       replace if ARGV[0] == "before"
-      load(feature)
+      load_gem(feature)
       user.prepare
       keep_one_of_each(user)
       replace if ARGV[0] == "after"
@@ -45,7 +45,7 @@ module Program
       require "safe_pointer/auto_pointer"
     end
 
-    def load(feature)
+    def load_gem(feature)
       require feature
       # Every warning counts from here.
       $VERBOSE = true

@@ -18,7 +18,7 @@ class Editor
 
   def initialize(directory)
     @directory = directory
-    @jobs = %i[files memory transform streams metadata]
+    @jobs = %i[files memory transform callbacks metadata]
   end
 
   def prepare
@@ -53,6 +53,10 @@ class Editor
     Program.check(ROW.size * HEIGHT * 3, pixels.bytesize)
     image = Vips::Image.new_from_memory(pixels, ROW.size, HEIGHT, 3, :uchar)
     check_row(ROW, Vips::Image.new_from_buffer(image.write_to_buffer(".png[compression=1]"), ""))
+    target = Vips::Target.new_to_memory
+    image.write_to_target(target, ".png")
+    source = Vips::Source.new_from_memory(target.get("blob"))
+    [target, check_row(ROW, Vips::Image.new_from_source(source, ""))]
   end
 
   def transform(round)
@@ -63,7 +67,7 @@ class Editor
      check_row(ROW.map { |value| value + round }, @picture + round)]
   end
 
-  def streams(_round)
+  def callbacks(_round)
     saved = StringIO.new
     target = Vips::TargetCustom.new
     target.on_write { |chunk| saved.write(chunk) }

@@ -66,7 +66,9 @@ RSpec.describe "the end of the process" do
       $called.free
       events << :end
     RUBY
-    expect(child).to have_attributes(quiet?: true, events: [:own_free, [:released, :called], :end, [:released, :never_called]])
+    expect(child).to have_attributes(
+      quiet?: true, events: [:own_free, [:released, :called], :end, [:released, :never_called]]
+    )
   end
 
   it "releases many, each once" do

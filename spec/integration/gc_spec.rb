@@ -6,7 +6,8 @@ RSpec.describe "garbage collection of SafePointers" do
     "with a class's release" => ->(raw) { Handle.new(raw) },
     "with a block" => ->(raw) { SafePointer.new(raw) { |pointer| Oracle.free(pointer) } },
     "with a C function" => lambda { |raw|
-      SafePointer.new(raw, FFI::Function.new(:void, [:pointer], Oracle.ffi_libraries.first.find_function("oracle_free")))
+      destructor = Oracle.ffi_libraries.first.find_function("oracle_free")
+      SafePointer.new(raw, FFI::Function.new(:void, [:pointer], destructor))
     }
   }
 

@@ -73,6 +73,17 @@ RSpec.describe "the harness" do
     )
   end
 
+  it "counts the double releases of pointers made in the process of the suite" do
+    raw = Oracle.create
+    child = fork_child do |events|
+      2.times { Oracle.free(raw) }
+      events << Oracle.excess
+    end
+    expect(child).to have_attributes(
+      events: [Oracle.excess + 1], exitstatus: 0, stderr: start_with("oracle: one release too many")
+    )
+  end
+
   it "counts" do
     log = in_child do |events|
       pointers = Array.new(3) { events.raw }

@@ -187,3 +187,29 @@ Parity.describe "as an FFI::Pointer" do
     expect(log).to eq [42, FFI::Pointer, :released]
   end
 end
+
+# Where ffi does not look at the address, which would be a crash.
+Parity.describe "as an FFI::Pointer after free", Parity::SAFE do
+  {
+    "clear" => ->(pointer) { pointer.clear },
+    "__copy_from__" => ->(pointer) { pointer.__copy_from__(FFI::MemoryPointer.from_string("hello"), 5) }
+  }.each do |what, write|
+    it "raises NullPointerError at #{what}" do
+      log = log_of do |events, base|
+        pointer = handle(base).new(FFI::Pointer.new(events.raw).slice(0, 16))
+        pointer.free
+        events << (error { write.call(pointer) }).then { |result| Array(result).first }
+      end
+      expect(log).to eq [:released, FFI::NullPointerError]
+    end
+  end
+
+  it "reads and writes nothing, and raises nothing, for no bytes" do
+    log = log_of do |events, base|
+      pointer = handle(base).new(events.raw)
+      pointer.free
+      events << [pointer.read_array_of_int(0), pointer.read_string(0)]
+    end
+    expect(log).to eq [:released, [[], ""]]
+  end
+end

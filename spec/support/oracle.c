@@ -5,8 +5,9 @@
  * 0xdd and kept for the rest of the process, so no later handle can have its
  * address and make a second release look like a first one.
  *
- * A handle starts with one reference; each release takes one, and a release
- * too many aborts the process with a line on stderr.
+ * A handle starts with one reference; each release takes one. A release too
+ * many writes a line to stderr; in a child, where the handle has a log, it
+ * aborts the process, and in the process of the suite it is counted.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -30,7 +31,7 @@ struct handle {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_opened = PTHREAD_COND_INITIALIZER;
 static struct handle *handles[BUCKETS];
-static long created, released;
+static long created, released, excess;
 static int log_fd = -1;
 static int gate_closed, waiting;
 
@@ -48,10 +49,15 @@ static struct handle *find(const void *block)
     return handle;
 }
 
-static void die(const char *what, const void *block, const struct handle *handle)
+static void complain(const char *what, const void *block, const struct handle *handle)
 {
     fprintf(stderr, "oracle: %s: %p %s\n", what, block, handle ? handle->name : "");
     fflush(stderr);
+}
+
+static void die(const char *what, const void *block, const struct handle *handle)
+{
+    complain(what, block, handle);
     abort();
 }
 
@@ -118,9 +124,12 @@ void oracle_free(void *block)
         die("release of an unknown pointer", block, NULL);
     } else {
         log_event("released", handle);
-        if (handle->references == 0)
-            die("one release too many", block, handle);
-        if (--handle->references == 0) {
+        if (handle->references == 0) {
+            complain("one release too many", block, handle);
+            if (handle->log_fd >= 0)
+                abort();
+            excess++;
+        } else if (--handle->references == 0) {
             memset(block, 0xdd, handle->size);
             released++;
         }
@@ -178,6 +187,7 @@ int oracle_waiting(void)
 
 long oracle_created(void) { return read_counter(&created); }
 long oracle_released(void) { return read_counter(&released); }
+long oracle_excess(void) { return read_counter(&excess); }
 long oracle_live(void) { return oracle_created() - oracle_released(); }
 
 /* What a C function sees of its argument. */

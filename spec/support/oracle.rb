@@ -42,6 +42,7 @@ module Oracle
   attach_function :waiting, :oracle_waiting, [], :int
   attach_function :created, :oracle_created, [], :long
   attach_function :released, :oracle_released, [], :long
+  attach_function :excess, :oracle_excess, [], :long
   attach_function :live, :oracle_live, [], :long
   attach_function :address, :oracle_address, [:pointer], :size_t
 

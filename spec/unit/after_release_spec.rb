@@ -40,7 +40,8 @@ RSpec.describe "a SafePointer after its release" do
 
     it "raises ReleasedError, which says what was wrong" do
       pointer.free
-      expect { typed.address(pointer) }.to raise_error(SafePointer::ReleasedError, /Handle.*0x0*#{raw.address.to_s(16)}/)
+      expect { typed.address(pointer) }
+        .to raise_error(SafePointer::ReleasedError, /Handle.*0x0*#{raw.address.to_s(16)}/)
     end
 
     it "raises ReleasedError after any other release" do

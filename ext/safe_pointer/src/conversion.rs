@@ -4,7 +4,7 @@ use magnus::{Error, RClass, Ruby, Value, method, prelude::*};
 
 use crate::{
     ffi,
-    pointer::{define, error, is_freed, released_error},
+    pointer::{error, is_freed, released_error},
 };
 
 /// Where ffi passes an object of this class to a function.
@@ -37,8 +37,7 @@ fn native_type(ruby: &Ruby, rb_self: RClass) -> Result<Value, Error> {
 /// Makes `class` a converter.
 pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     class.extend_object(ffi::data_converter(ruby)?)?;
-    let singleton = class.singleton_class()?;
-    define(singleton, "to_native", method!(to_native, 2))?;
-    define(singleton, "from_native", method!(from_native, 2))?;
-    define(singleton, "native_type", method!(native_type, 0))
+    class.define_singleton_method("to_native", method!(to_native, 2))?;
+    class.define_singleton_method("from_native", method!(from_native, 2))?;
+    class.define_singleton_method("native_type", method!(native_type, 0))
 }

@@ -242,39 +242,19 @@ pub fn init(ruby: &Ruby) -> Result<RClass, Error> {
 
 /// Puts the methods of SafePointer into `class`, a subclass of `FFI::Pointer`, in the place of those it has.
 pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
-    define(class, "initialize", method!(initialize, -1))?;
-    define(class, "initialize_copy", method!(initialize_copy, 1))?;
-    define(class, "dup", method!(dup, -1))?;
-    define(class, "clone", method!(dup, -1))?;
-    define(class, "free", method!(free, 0))?;
-    define(class, "freed?", method!(is_freed, 0))?;
-    define(class, "detach", method!(detach, 0))?;
-    define(class, "detached?", method!(is_detached, 0))?;
-    define(class, "autorelease?", method!(is_autorelease, 0))?;
-    define(class, "autorelease=", method!(set_autorelease, 1))?;
-    define(
-        class,
-        "instance_variable_get",
-        method!(instance_variable_get, 1),
-    )?;
-    define(class, "inspect", method!(inspect, 0))?;
-    define(class, "to_s", method!(inspect, 0))?;
+    class.define_method("initialize", method!(initialize, -1))?;
+    class.define_method("initialize_copy", method!(initialize_copy, 1))?;
+    class.define_method("dup", method!(dup, -1))?;
+    class.define_method("clone", method!(dup, -1))?;
+    class.define_method("free", method!(free, 0))?;
+    class.define_method("freed?", method!(is_freed, 0))?;
+    class.define_method("detach", method!(detach, 0))?;
+    class.define_method("detached?", method!(is_detached, 0))?;
+    class.define_method("autorelease?", method!(is_autorelease, 0))?;
+    class.define_method("autorelease=", method!(set_autorelease, 1))?;
+    class.define_method("instance_variable_get", method!(instance_variable_get, 1))?;
+    class.define_method("inspect", method!(inspect, 0))?;
+    class.define_method("to_s", method!(inspect, 0))?;
     conversion::install(ruby, class)?;
     carrier::init(ruby, class)
-}
-
-/// Defines a method, without a warning where there is one: Ruby has none to give of a method that lives on
-/// under another name.
-pub fn define<M: Method>(class: RClass, name: &str, method: M) -> Result<(), Error> {
-    let other = "safe_pointer_replaced";
-    let public: bool = class.funcall("method_defined?", (name, false))?;
-    let private: bool = class.funcall("private_method_defined?", (name, false))?;
-    if public || private {
-        class.define_alias(other, name)?;
-        class.define_method(name, method)?;
-        let _: Value = class.funcall("remove_method", (other,))?;
-        Ok(())
-    } else {
-        class.define_method(name, method)
-    }
 }
