@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use magnus::{
     Error, Module, RClass, Ruby, Value, method,
-    method::Method,
     prelude::*,
     rb_sys::{AsRawValue, protect},
     scan_args::scan_args,
