@@ -26,10 +26,20 @@ class Child
         STDERR.reopen(err)
         STDOUT.sync = STDERR.sync = true
         Process.setrlimit(:CORE, 0)
+        disinherit
         scenario.call(Events.new(log))
       end
     end
   end
+
+  # Pointers that other examples left behind are not this child's to release: a
+  # fault with one of them would show in the wrong example.
+  def self.disinherit
+    ObjectSpace.each_object(FFI::Pointer) do |pointer|
+      ObjectSpace.undefine_finalizer(pointer) unless pointer.frozen?
+    end
+  end
+  private_class_method :disinherit
 
   # Runs Ruby source in a new interpreter, with `events` and the helpers of the
   # specs at hand (see child_prelude.rb).
