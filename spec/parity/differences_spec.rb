@@ -86,7 +86,7 @@ Parity.describe "differs:" do
       raw = events.raw
       pointer = handle(base).new(raw)
       pointer.free
-      events << [pointer.null?, pointer == raw] << (error { pointer.get_uint8(0) }).then { |result| Array(result).first }
+      events << [pointer.null?, pointer == raw] << Array(error { pointer.get_uint8(0) }).first
       events << pointer.respond_to?(:freed?)
     end
     # Released memory is filled with 0xdd: ffi reads it.
@@ -151,7 +151,8 @@ Parity.describe "differs:" do
   it "a second initialize raises, where ffi's takes on another pointer" do
     log = log_of do |events, base|
       @kept = base.new(events.raw(:first), Oracle.method(:free))
-      events << (error { @kept.send(:initialize, events.raw(:second), Oracle.method(:free)) }).then { |result| Array(result).first }
+      second = events.raw(:second)
+      events << Array(error { @kept.send(:initialize, second, Oracle.method(:free)) }).first
       @kept.free
       events << :freed
     end

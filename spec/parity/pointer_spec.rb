@@ -198,7 +198,7 @@ Parity.describe "as an FFI::Pointer after free", Parity::SAFE do
       log = log_of do |events, base|
         pointer = handle(base).new(FFI::Pointer.new(events.raw).slice(0, 16))
         pointer.free
-        events << (error { write.call(pointer) }).then { |result| Array(result).first }
+        events << Array(error { write.call(pointer) }).first
       end
       expect(log).to eq [:released, FFI::NullPointerError]
     end

@@ -65,11 +65,6 @@ Parity.describe "the instance variable @releaser" do
       type.class_eval { def close = releaser.free }
     end,
     "a module the class includes later" => ->(type, _) { type.include(Module.new { def close = @releaser.free }) },
-    "a module that gets a method later" => lambda do |type, _|
-      mixin = Module.new
-      type.include(mixin)
-      mixin.module_eval { def close = @releaser.free }
-    end,
     "a singleton method" => ->(_, pointer) { def pointer.close = @releaser.free },
     "a module the pointer is extended with" => ->(_, pointer) { pointer.extend(Module.new { def close = @releaser.free }) },
     "instance_eval" => lambda do |_, pointer|
