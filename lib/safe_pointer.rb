@@ -3,8 +3,10 @@
 require "ffi"
 require "safe_pointer/safe_pointer"
 require "safe_pointer/guard"
+require "safe_pointer/null_checks"
 require "safe_pointer/release_errors"
 
+SafePointer.include(SafePointer::NullChecks::Pointer)
 SafePointer::Guard.watch(SafePointer)
 
 require "safe_pointer/managed_struct"

@@ -27,7 +27,8 @@ class SafePointer
         without_warnings { SafePointer.send(:install, FFI::AutoPointer) }
         @replaced = true
         ObjectSpace.each_object(FFI::AutoPointer) { |pointer| adopt(pointer) }
-        FFI::ManagedStruct.include(ReleasedStruct)
+        FFI::AutoPointer.include(NullChecks::Pointer)
+        FFI::ManagedStruct.include(NullChecks)
         Guard.watch(FFI::AutoPointer)
         Guard.watch(FFI::ManagedStruct, FFI::AutoPointer)
         ObjectSpace.each_object(FFI::AutoPointer) { |pointer| guard_singleton(pointer) }

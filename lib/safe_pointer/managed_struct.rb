@@ -1,22 +1,10 @@
 # frozen_string_literal: true
 
 class SafePointer
-  # What a struct lacks to be safe after its memory has been released.
-  module ReleasedStruct
-    # ffi clears without a look at the address.
-    #
-    # @raise [FFI::NullPointerError] if the memory is released
-    def clear
-      raise FFI::NullPointerError, "#{self.class}#clear: the struct has been released" if null?
-
-      super
-    end
-  end
-
   # `FFI::ManagedStruct` whose memory is released exactly once: to SafePointer what that class is to
   # `FFI::AutoPointer`. Subclasses define `self.release(pointer)`, and may define `free`.
   class ManagedStruct < FFI::Struct
-    include ReleasedStruct
+    include NullChecks
 
     # @param pointer [FFI::Pointer] the memory of the struct
     # @raise [NoMethodError] if the class has no `release`

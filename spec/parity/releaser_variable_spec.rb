@@ -67,7 +67,7 @@ Parity.describe "the instance variable @releaser" do
     "a module the class includes later" => ->(type, _) { type.include(Module.new { def close = @releaser.free }) },
     "a singleton method" => ->(_, pointer) { def pointer.close = @releaser.free },
     "a module the pointer is extended with" => ->(_, pointer) { pointer.extend(Module.new { def close = @releaser.free }) },
-    "instance_eval" => lambda do |_, pointer|
+    "instance_eval in a singleton method" => lambda do |_, pointer|
       pointer.define_singleton_method(:close) { FFI::Pointer.instance_method(:instance_eval).bind_call(self) { @releaser.free } }
     end,
     "code that sees it from outside" => lambda do |_, pointer|

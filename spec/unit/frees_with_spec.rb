@@ -295,4 +295,9 @@ RSpec.describe SafePointer, ".frees_with" do
     type = Class.new(Handle) { frees_with :nothing_of_the_sort }
     expect(type.new(Oracle.create)).not_to respond_to :nothing_of_the_sort
   end
+
+  it "is refused by the base class, whose subclasses would not know" do
+    expect { SafePointer.frees_with(:close) }
+      .to raise_error(ArgumentError, "SafePointer.frees_with: declare it in a subclass")
+  end
 end

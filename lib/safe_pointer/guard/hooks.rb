@@ -10,9 +10,11 @@ class SafePointer
       # The methods may be inherited, come from a mixin or be defined later. Subclasses inherit the names.
       #
       # @param names [Array<Symbol, String>]
-      # @raise [ArgumentError] if one of them cannot be a method's name in Ruby code
+      # @raise [ArgumentError] if one of them cannot be a method's name in Ruby code, or this is no subclass
       # @return [void]
       def frees_with(*names)
+        raise ArgumentError, "#{self}.frees_with: declare it in a subclass" if Guard.base?(self)
+
         names.each do |name|
           next if (name.is_a?(Symbol) || name.is_a?(String)) && name.match?(/\A[[:alpha:]_]\w*[!?]?\z/)
 
