@@ -10,6 +10,7 @@ Gem::Specification.new do |spec|
     destructor runs, decides who releases a C pointer: a subclass's own free, GC, exit, threads and errors
     can never release it twice.
   TEXT
+  spec.homepage = "https://github.com/safe-pointer/safe_pointer"
   spec.license = "MIT"
   spec.metadata = { "rubygems_mfa_required" => "true" }
 
