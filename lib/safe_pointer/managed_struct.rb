@@ -23,8 +23,8 @@ class SafePointer
     # any more: FFI::NullPointerError.
     #
     # @return [nil]
-    def free
-      pointer.free
+    def free(...)
+      pointer.free(...)
     end
 
     # @return [Boolean]

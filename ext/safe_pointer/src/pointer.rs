@@ -90,8 +90,13 @@ fn release_callable(
 /// released all the same.
 ///
 /// @return [nil]
-fn free(ruby: &Ruby, rb_self: Value) -> Result<(), Error> {
-    let Some(releaser) = carrier::find(ruby, rb_self)? else {
+fn free(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<(), Error> {
+    let releaser = carrier::find(ruby, rb_self)?;
+    // A bare `super` in an own `free` hands on that method's arguments, which mean nothing here.
+    if !releaser.is_some_and(|releaser| releaser.is_guarded(ruby)) {
+        scan_args::<(), (), (), (), (), ()>(args)?;
+    }
+    let Some(releaser) = releaser else {
         return Ok(());
     };
     match Releaser::free(ruby, releaser) {
@@ -245,7 +250,7 @@ pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     class.define_method("initialize_copy", method!(initialize_copy, 1))?;
     class.define_method("dup", method!(dup, -1))?;
     class.define_method("clone", method!(dup, -1))?;
-    class.define_method("free", method!(free, 0))?;
+    class.define_method("free", method!(free, -1))?;
     class.define_method("freed?", method!(is_freed, 0))?;
     class.define_method("detach", method!(detach, 0))?;
     class.define_method("detached?", method!(is_detached, 0))?;
