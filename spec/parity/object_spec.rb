@@ -17,12 +17,20 @@ Parity.describe "as a Ruby object" do
     log = log_of do |events, base|
       own = %i[free autorelease= autorelease?]
       events << own.map { |name| base.public_method_defined?(name, false) }
-      events << own.map { |name| base.instance_method(name).arity }
+      events << %i[autorelease= autorelease?].map { |name| base.instance_method(name).arity }
       events << %i[native_type from_native to_native size].map { |name| base.respond_to?(name) }
       events << (FFI::Pointer.public_instance_methods - base.public_instance_methods)
       events << base.private_method_defined?(:initialize)
     end
-    expect(log).to eq [[true, true, true], [0, 1, 0], [true] * 4, [], true]
+    expect(log).to eq [[true, true, true], [1, 0], [true] * 4, [], true]
+  end
+
+  it "takes no arguments to free" do
+    log = log_of do |events, base|
+      pointer = handle(base).new(events.raw)
+      events << (pointer.free(1) rescue $!.message) << pointer.free
+    end
+    expect(log).to eq ["wrong number of arguments (given 1, expected 0)", :released, nil]
   end
 
   it "has no release of its own, private or public" do
