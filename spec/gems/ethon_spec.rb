@@ -20,7 +20,7 @@ RSpec.describe "ethon" do
     library
   end
 
-  # And forms, which ethon 0.19 holds otherwise.
-  # The library complains at the end if libcurl did not free its memory, or freed some twice.
+  # Forms are among them before ethon 0.19 only. The library complains at the end if libcurl did not free its memory,
+  # or freed some twice.
   include_examples "a gem that uses FFI::AutoPointer", kinds: %i[easy multi headers], counted: :blocks
 end
