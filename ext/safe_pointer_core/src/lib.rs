@@ -9,7 +9,11 @@
 #![deny(missing_docs)]
 
 mod entered;
+pub mod family;
+mod queue;
 mod state;
+mod sync;
 
 pub use entered::Entered;
-pub use state::{State, Trigger};
+pub use queue::Queue;
+pub use state::{Claim, Ended, Hold, State, Trigger};

@@ -1,4 +1,5 @@
 //! Whose turn it is within one release.
+#![cfg(not(loom))]
 
 use safe_pointer_core::Entered;
 
