@@ -19,6 +19,16 @@ module Stage
     unavailable "SafePointer does not load; bin/setup builds it (#{e.message})."
   end
 
+  # What a pointer is told of its family. FFI::AutoPointer knows of none.
+  def self.family(**options)
+    base.method_defined?(:parent) ? options : {}
+  end
+
+  # Tells pointers afterwards whose children they are.
+  def self.adopt(parent, *children)
+    children.each { |child| child.parent = parent } if base.method_defined?(:parent)
+  end
+
   def self.library(receiver, name, package)
     receiver.extend(FFI::Library)
     receiver.ffi_lib(name)

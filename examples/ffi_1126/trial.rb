@@ -8,7 +8,7 @@ require_relative "stage"
 class Trial
   SCENES = File.expand_path("scenes", __dir__)
   LIB = File.expand_path("../../lib", __dir__)
-  PATIENCE = 20 # seconds; a corrupted heap may also hang
+  PATIENCE = 60 # seconds; a corrupted heap may also hang
 
   # How the line of stderr is known that says what went wrong.
   COMPLAINT = /\[BUG\]|\w\(\): |corrupt|panicked|Exception in finalizer|Error/
@@ -23,7 +23,7 @@ class Trial
   def run
     Dir.mktmpdir do |dir|
       out, err = %w[out err].map { |name| File.join(dir, name) }
-      pid = Process.spawn(RbConfig.ruby, "-I", LIB, File.join(SCENES, "#{scene.file}.rb"), base,
+      pid = Process.spawn(RbConfig.ruby, "-I", LIB, File.expand_path("#{scene.file}.rb", SCENES), base,
                           out: out, err: err, rlimit_core: 0)
       @status = wait(pid)
       @story, @stderr = [out, err].map { |path| File.read(path).scrub.lines(chomp: true) }

@@ -56,7 +56,7 @@ module Vulkan
   DeviceInfo = Info.define(3, :flags, :uint32, :queue_count, :uint32, :queues, :pointer, :layer_count, :uint32,
                            :layers, :pointer, :extension_count, :uint32, :extensions, :pointer, :features, :pointer)
   PoolInfo = Info.define(39, :flags, :uint32, :family, :uint32)
-  BufferInfo = Info.define(40, :pool, :uint64, :level, :int, :count, :uint32)
+  CommandBufferInfo = Info.define(40, :pool, :uint64, :level, :int, :count, :uint32)
 
   QUEUE_FAMILY = 0
 
@@ -83,13 +83,13 @@ module Vulkan
     create(:uint64) { |slot| vkCreateCommandPool(device, PoolInfo.new(family: QUEUE_FAMILY), nil, slot) }
   end
 
-  def allocate_buffers(device, pool, count)
+  def allocate_command_buffers(device, pool, count)
     slots = FFI::MemoryPointer.new(:pointer, count)
-    check vkAllocateCommandBuffers(device, BufferInfo.new(pool: pool, count: count), slots)
+    check vkAllocateCommandBuffers(device, CommandBufferInfo.new(pool: pool, count: count), slots)
     slots.read_array_of_pointer(count)
   end
 
-  def free_buffer(device, pool, buffer)
+  def free_command_buffer(device, pool, buffer)
     FFI::MemoryPointer.new(:pointer) do |slot|
       vkFreeCommandBuffers(device, pool, 1, slot.write_pointer(buffer))
     end

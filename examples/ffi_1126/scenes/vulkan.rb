@@ -14,7 +14,7 @@ class CommandPool
   end
 
   def allocate(count)
-    buffers = Vulkan.allocate_buffers(@device, @pool, count)
+    buffers = Vulkan.allocate_command_buffers(@device, @pool, count)
     @live.concat(buffers.map(&:address))
     buffers
   end
@@ -22,7 +22,7 @@ class CommandPool
   def release(buffer)
     address = buffer.address
     Ledger.released(buffer)
-    Vulkan.free_buffer(@device, @pool, buffer)
+    Vulkan.free_command_buffer(@device, @pool, buffer)
     @live.delete(address)
     destroy if @closing && @live.empty?
   end
