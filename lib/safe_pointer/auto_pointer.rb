@@ -24,6 +24,7 @@ class SafePointer
       def replace
         return if replaced?
 
+        FFI::AutoPointer.extend(Declarations)
         without_warnings { SafePointer.send(:install, FFI::AutoPointer) }
         @replaced = true
         ObjectSpace.each_object(FFI::AutoPointer) { |pointer| adopt(pointer) }

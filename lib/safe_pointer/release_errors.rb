@@ -1,17 +1,29 @@
 # frozen_string_literal: true
 
 class SafePointer
+  # When a release ran, in the words of the warning.
+  RELEASE_OCCASIONS = {
+    gc: "at GC",
+    exit: "at exit",
+    queue: "from a queue",
+    lease: "after its last lease",
+    child: "after its last child"
+  }.freeze
+  private_constant :RELEASE_OCCASIONS
+
   @release_error_handler = nil
 
   class << self
-    # What to do with an error that a release raises at GC or at exit, where no caller could rescue it.
-    # Without a handler there is one warning on stderr. The pointer counts as released either way.
+    # What to do with an error that a release raises where no caller could rescue it: at GC, at exit, and where it
+    # had to wait for leases or children. Without a handler there is one warning on stderr. The pointer counts as
+    # released either way.
     #
-    # The handler runs on the thread the finalizer runs on, which may be any. Called without a block, this
-    # goes back to the warning.
+    # The handler runs on the thread the release ran on, which at GC may be any. In a Ractor it is called only if it
+    # is shareable. Called without a block, this goes back to the warning.
     #
     # @yieldparam error [Exception]
-    # @yieldparam info [Hash] `class:` of the pointer, `address:` (Integer, or nil of what has none), `trigger:` (`:gc` or `:exit`)
+    # @yieldparam info [Hash] `class:` of the pointer, `address:` (Integer, or nil of what has none), `trigger:` (`:gc`,
+    #   `:exit`, `:queue`, `:lease` or `:child`)
     # @return [void]
     def on_release_error(&handler)
       @release_error_handler = handler
@@ -22,27 +34,44 @@ class SafePointer
 
     # Called by the extension.
     def report_release_error(error, owner, address, trigger)
-      return warn_of_release_error(error, owner, address, trigger) unless @release_error_handler
+      handler = release_error_handler
+      return warn_of_release_error(error, owner, address, trigger) unless handler
 
       begin
-        @release_error_handler.call(error, { class: owner, address: address, trigger: trigger })
+        handler.call(error, { class: owner, address: address, trigger: trigger })
       rescue Exception => handler_error # rubocop:disable Lint/RescueException
         warn_of_release_error(error, owner, address, trigger)
         warn "safe_pointer: on_release_error raised #{describe_error(handler_error)}"
       end
     end
 
-    def warn_of_release_error(error, owner, address, trigger)
-      place = format(" address=0x%016x", address) if address
-      warn "safe_pointer: release of #{owner}#{place} at #{trigger == :gc ? "GC" : "exit"} raised #{describe_error(error)}"
+    def release_error_handler
+      @release_error_handler
+    rescue Ractor::IsolationError
+      nil
     end
 
-    # Errors may carry anything as their message, and a `message` that raises itself.
+    def warn_of_release_error(error, owner, address, trigger)
+      place = format(" address=0x%016x", address) if address
+      occasion = RELEASE_OCCASIONS.fetch(trigger)
+      warn "safe_pointer: release of #{name_of(owner)}#{place} #{occasion} raised #{describe_error(error)}"
+    end
+
+    # Errors may carry anything as their message, and a `message` that raises anything itself.
     def describe_error(error)
-      message = String(error.message).scrub.lines.first&.chomp
-      [error.class, message].compact.join(": ")
-    rescue StandardError
-      error.class.to_s
+      name = name_of(error.class)
+      begin
+        message = String(error.message).scrub.lines.first&.chomp
+        [name, message].compact.join(": ")
+      rescue Exception # rubocop:disable Lint/RescueException
+        name
+      end
+    end
+
+    def name_of(klass)
+      klass.to_s
+    rescue Exception # rubocop:disable Lint/RescueException
+      Module.instance_method(:to_s).bind_call(klass)
     end
   end
 end

@@ -4,7 +4,9 @@ use magnus::{Error, Module, Object, RClass, Ruby, Value, method, prelude::*, typ
 use safe_pointer_core::Trigger;
 
 use crate::{
-    carrier, ffi, guard, pointer,
+    carrier,
+    errors::Occasion,
+    guard, pointer,
     releaser::{Message, Releaser},
 };
 
@@ -24,13 +26,12 @@ fn adopt(
 ) -> Result<Obj<Releaser>, Error> {
     let class = pointer.class();
     let releaser = Releaser::wrap(ruby, class, held, callable, Message::Call)?;
-    releaser.state().set_autorelease(autorelease);
+    releaser.set_autorelease(ruby, autorelease);
     carrier::attach(ruby, pointer, releaser)?;
     guard::expose(ruby, pointer)?;
     if held.is_nil() {
-        releaser.state().claim(Trigger::Free);
-        releaser.finish(ruby);
-        ffi::set_null(ruby, pointer)?;
+        let _ = releaser.state().claim(Trigger::Free);
+        Releaser::finish(ruby, releaser, Some(pointer), Occasion::Child)?;
     }
     Ok(releaser)
 }

@@ -1,16 +1,24 @@
-//! Where a pointer keeps its releaser.
+//! Where a pointer keeps what it is released by.
 //!
-//! A pointer is an object of ffi's, so nothing of ours can be its data. [`embedded`] puts the releaser
-//! behind ffi's own data, where ffi's type allows it. [`variable`] puts it into an instance variable, and
+//! A pointer is an object of ffi's, so nothing of ours can be its data. [`embedded`] puts it
+//! behind ffi's own data, where ffi allows that. [`variable`] puts it into an instance variable, and
 //! serves every other object.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use magnus::{Error, RClass, Ruby, Value, prelude::*, rb_sys::AsRawValue, typed_data::Obj};
 
-use crate::releaser::Releaser;
+use crate::{ffi, native::NativeRelease, releaser::Releaser};
 
+mod data;
 mod embedded;
-mod tables;
+mod frozen;
 mod variable;
+
+pub use embedded::{Held as Holder, address, is_address, type_size};
+
+/// Whether a class has been made room in for the state of native releases.
+static NATIVES: AtomicBool = AtomicBool::new(false);
 
 /// Gives `pointer` its releaser.
 pub fn attach(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
@@ -19,20 +27,58 @@ pub fn attach(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<()
             slot.set(pointer, releaser);
             Ok(())
         }
-        None if pointer.is_frozen() => tables::set_frozen(ruby, pointer, releaser),
+        None if pointer.is_frozen() => frozen::set(ruby, pointer, releaser),
         None => variable::set(ruby, pointer, releaser),
     }
 }
 
-/// The releaser of `pointer`, or `None` where it has none: it was allocated and never initialized, or
-/// is not one of ours.
-pub fn find(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, Error> {
-    match embedded::slot(pointer) {
-        Some(slot) => Ok(slot.get()),
+/// Has a C function release `pointer`, which is at `address`. Returns `false` if there is no room for that.
+pub fn attach_native(pointer: Value, release: &'static NativeRelease, address: usize) -> bool {
+    embedded::slot(pointer).is_some_and(|slot| slot.set_native(release, address))
+}
+
+/// Whether [`attach_native`] can be done.
+pub fn has_room(pointer: Value) -> bool {
+    embedded::slot(pointer).is_some_and(|slot| slot.has_room())
+}
+
+/// Has pointers of `class` and its subclasses made with room for [`attach_native`], where that is possible.
+pub fn make_room(class: RClass) {
+    embedded::make_room(class);
+    NATIVES.store(true, Relaxed);
+}
+
+/// Whether there may be pointers that [`attach_native`] was called for.
+pub fn has_natives() -> bool {
+    NATIVES.load(Relaxed)
+}
+
+/// What `pointer` is released by: nothing where it was allocated and never initialized, or is not one of ours.
+///
+/// The state of a native release is in the pointer: keep it alive.
+pub fn peek<'a>(ruby: &Ruby, pointer: Value) -> Result<Holder<'a>, Error> {
+    let releaser = match embedded::slot(pointer) {
+        Some(slot) => return Ok(slot.get()),
         None => match variable::get(ruby, pointer)? {
-            None if pointer.is_frozen() => tables::get_frozen(ruby, pointer),
-            found => Ok(found),
+            None if pointer.is_frozen() => frozen::get(ruby, pointer)?,
+            found => found,
         },
+    };
+    Ok(releaser.map_or(Holder::Nothing, Holder::Releaser))
+}
+
+/// The releaser of `pointer`, if it is released by anything. A native release is replaced by one for what it cannot do:
+/// to have relatives, to be waited for, to run a method of the class.
+pub fn find(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, Error> {
+    match peek(ruby, pointer)? {
+        Holder::Nothing => Ok(None),
+        Holder::Releaser(releaser) => Ok(Some(releaser)),
+        Holder::Native(_, slot) => {
+            let held = ffi::pointer_at(ruby, slot.address)?;
+            let releaser = Releaser::succeed(ruby, pointer, held, slot.state)?;
+            attach(ruby, pointer, releaser)?;
+            Ok(Some(releaser))
+        }
     }
 }
 
@@ -51,19 +97,19 @@ pub fn expose(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<()
     }
 }
 
-/// Has [`owner`] know whose releaser this is.
-pub fn track(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    tables::set(ruby, releaser, pointer)
+/// Has `pointer` keep `parent` alive. Raises if it is frozen.
+pub fn set_parent(ruby: &Ruby, pointer: Value, parent: Value) -> Result<(), Error> {
+    variable::set_parent(ruby, pointer, parent)
 }
 
-/// The pointer of `releaser`, if it is alive and has been tracked.
-pub fn owner(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error> {
-    tables::get(ruby, releaser)
+/// What [`set_parent`] was given.
+pub fn parent(ruby: &Ruby, pointer: Value) -> Result<Option<Value>, Error> {
+    variable::parent(ruby, pointer)
 }
 
-/// Prepares pointers of `class` to have a releaser.
+/// Prepares pointers of `class` to have something they are released by.
 pub fn init(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     variable::init(ruby);
-    tables::init(ruby)?;
+    frozen::init(ruby)?;
     embedded::init(ruby, class)
 }

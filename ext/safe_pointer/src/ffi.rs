@@ -2,9 +2,18 @@
 
 use std::sync::OnceLock;
 
-use magnus::{Error, Module, RClass, RModule, Ruby, Value, prelude::*, value::Opaque};
+use magnus::{
+    Error, Module, RClass, RModule, Ruby, Value,
+    prelude::*,
+    rb_sys::AsRawValue,
+    value::{LazyId, Opaque},
+};
+
+use crate::carrier;
 
 static FFI: OnceLock<Ffi> = OnceLock::new();
+
+static POINT: LazyId = LazyId::new("__point_at__");
 
 struct Ffi {
     pointer: Opaque<RClass>,
@@ -56,6 +65,11 @@ pub fn is_raw_pointer(ruby: &Ruby, value: Value, safe_pointer: RClass) -> Result
         && !value.is_kind_of(safe_pointer))
 }
 
+/// Whether `pointer` is an address and nothing else: an object of ffi's own class that keeps no other object alive.
+pub fn is_address(ruby: &Ruby, pointer: Value) -> Result<bool, Error> {
+    Ok(pointer.class().as_raw() == pointer_class(ruby)?.as_raw() && carrier::is_address(pointer))
+}
+
 /// Whether `value` is an `FFI::Pointer`.
 pub fn is_pointer(ruby: &Ruby, value: Value) -> Result<bool, Error> {
     Ok(value.is_kind_of(pointer_class(ruby)?))
@@ -76,28 +90,50 @@ pub fn set_null(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
     set_address(ruby, pointer, 0)
 }
 
-/// Points `pointer` at `address`.
+/// Points `pointer`, one of ours, at `address`.
 pub fn set_address(ruby: &Ruby, pointer: Value, address: usize) -> Result<(), Error> {
+    let type_size = type_size(ruby, pointer)?;
+    let _: Value = pointer.funcall(*POINT, (type_size, address))?;
+    Ok(())
+}
+
+/// Gives `class`, a subclass of `FFI::Pointer`, the method by which [`set_address`] reaches ffi's `initialize`, whatever the
+/// class makes of that.
+pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     let initialize = ruby.get_inner(ffi(ruby)?.initialize);
-    let _: Value =
-        initialize.funcall("bind_call", (pointer, type_size(ruby, pointer)?, address))?;
+    let _: Value = class.funcall("define_method", (*POINT, initialize))?;
+    let _: Value = class.funcall("private", (*POINT,))?;
     Ok(())
 }
 
 /// Where `pointer` points.
 pub fn address(ruby: &Ruby, pointer: Value) -> Result<usize, Error> {
-    let address = ruby.get_inner(ffi(ruby)?.address);
-    address.funcall("bind_call", (pointer,))
+    match carrier::address(pointer) {
+        Some(address) => Ok(address),
+        None => ruby
+            .get_inner(ffi(ruby)?.address)
+            .funcall("bind_call", (pointer,)),
+    }
 }
 
 /// The size of what `pointer` points to, in bytes, if it is an array of such.
-pub fn type_size(ruby: &Ruby, pointer: Value) -> Result<Value, Error> {
-    let type_size = ruby.get_inner(ffi(ruby)?.type_size);
-    type_size.funcall("bind_call", (pointer,))
+pub fn type_size(ruby: &Ruby, pointer: Value) -> Result<i32, Error> {
+    match carrier::type_size(pointer) {
+        Some(size) => Ok(size),
+        None => ruby
+            .get_inner(ffi(ruby)?.type_size)
+            .funcall("bind_call", (pointer,)),
+    }
+}
+
+/// A pointer of ffi's own that points to `address`.
+pub fn pointer_at(ruby: &Ruby, address: usize) -> Result<Value, Error> {
+    pointer_class(ruby)?.new_instance((address,))
 }
 
 /// Looks up ffi's classes. ffi must have been required.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
+    LazyId::force(&POINT, ruby);
     let module = module(ruby)?;
     let pointer: RClass = module.const_get("Pointer")?;
     let memory_pointer: RClass = module.const_get("MemoryPointer")?;

@@ -4,19 +4,34 @@ use magnus::{Error, Ruby};
 
 mod auto_pointer;
 mod carrier;
+mod class_info;
 mod conversion;
 mod errors;
+mod exit;
 mod ffi;
 mod guard;
+mod lifetime;
+mod native;
+mod options;
 mod pointer;
+mod postponed;
 mod process;
+mod queue;
 mod releaser;
 
 #[magnus::init]
 fn init(ruby: &Ruby) -> Result<(), Error> {
+    // SAFETY: nothing but atomics and values that are shareable or local to an object is kept outside of objects.
+    unsafe { rb_sys::rb_ext_ractor_safe(true) };
     ffi::init(ruby)?;
     let class = pointer::init(ruby)?;
     releaser::init(ruby, class)?;
-    guard::init(ruby, class)?;
+    guard::init(class)?;
+    process::init(class)?;
+    class_info::init(ruby, class)?;
+    native::init(class)?;
+    postponed::init();
+    queue::init(ruby, class)?;
+    exit::init(ruby)?;
     auto_pointer::init(ruby, class)
 }

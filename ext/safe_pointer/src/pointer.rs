@@ -6,12 +6,14 @@ use magnus::{
     Error, Module, RClass, Ruby, Value, method,
     prelude::*,
     rb_sys::{AsRawValue, protect},
-    scan_args::scan_args,
     value::Opaque,
 };
 
+use safe_pointer_core::{State, Trigger};
+
 use crate::{
-    carrier, conversion, ffi, guard,
+    carrier::{self, Holder},
+    class_info, conversion, ffi, guard, lifetime, options,
     releaser::{self, Message, Releaser},
 };
 
@@ -29,20 +31,25 @@ pub fn class(ruby: &Ruby) -> Result<RClass, Error> {
 ///
 /// What releases it is, in this order: `callable`, the class method `release`, the block.
 ///
-/// @overload initialize(pointer)
+/// @overload initialize(pointer, **options)
 ///   @param pointer [FFI::Pointer] passed to the class method `release`
-/// @overload initialize(pointer, callable)
+/// @overload initialize(pointer, callable, **options)
 ///   @param pointer [FFI::Pointer] passed to `callable.call`
 ///   @param callable [#call]
-/// @overload initialize(pointer)
+/// @overload initialize(pointer, **options)
 ///   @param pointer [FFI::Pointer]
 ///   @yieldparam pointer [FFI::Pointer] the object that was wrapped
+/// @option options [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser] parent is released after this pointer
+/// @option options [Boolean] freed_by_parent (false) the parent's release frees this pointer too: it is marked released
+///   then, without a call
+/// @option options [Integer] size (0) of the native memory, in bytes; see {#size=}
+/// @option options [:release, :discard] fork_policy that of the class if it is not given
 /// @raise [TypeError] if `pointer` is no FFI::Pointer, or one that owns its memory already
 /// @raise [RuntimeError] if `callable` does not answer `call`, or there is nothing to release with, or
 ///   this object is initialized already
+/// @raise [SafePointer::ReleasedError] if the parent is released, or is going to be
 fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Error> {
-    let args = scan_args::<(Value,), (Option<Value>,), (), (), (), ()>(args)?;
-    let (pointer,) = args.required;
+    let (pointer, callable, options) = options::scan(ruby, args, rb_self.class().as_value())?;
     if carrier::find(ruby, rb_self)?.is_some() {
         let message = format!("{} is already initialized", rb_self.inspect());
         return Err(error(ruby, message));
@@ -50,16 +57,36 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     if !ffi::is_raw_pointer(ruby, pointer, class(ruby)?)? {
         return Err(Error::new(ruby.exception_type_error(), "Invalid pointer"));
     }
-    let reads_releaser = guard::check(ruby, rb_self.class())?;
-    let (callable, message) = release_callable(ruby, rb_self, args.optional.0)?;
+    let info = class_info::of(ruby, rb_self.class())?;
     let type_size = ffi::type_size(ruby, pointer)?;
-    let _: Value = ruby.call_super((type_size, pointer))?;
-    let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, callable, message)?;
-    carrier::attach(ruby, rb_self, releaser)?;
-    if reads_releaser {
-        guard::expose(ruby, rb_self)?;
+    if let Some(native) = info.native
+        && callable.is_none_or(|callable| !callable.to_bool())
+        && options.are_default()
+        && carrier::has_room(rb_self)
+        && ffi::is_address(ruby, pointer)?
+    {
+        let address = ffi::address(ruby, pointer)?;
+        // NULL is never released, which takes a releaser that knows.
+        if address != 0 {
+            // The address alone: the wrapped object is not needed again.
+            let _: Value = ruby.call_super((type_size, address))?;
+            carrier::attach_native(rb_self, native, address);
+            return Ok(rb_self);
+        }
     }
-    releaser::define_finalizer(rb_self, releaser)?;
+    let (callable, message) = release_callable(ruby, rb_self, callable)?;
+    let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, callable, message)?;
+    if let Some(queue) = info.queue(ruby) {
+        Releaser::set_queue(releaser, queue);
+    }
+    options.apply(ruby, releaser, Some(rb_self), || {
+        let _: Value = ruby.call_super((type_size, pointer))?;
+        carrier::attach(ruby, rb_self, releaser)?;
+        if info.reads_releaser {
+            guard::expose(ruby, rb_self)?;
+        }
+        releaser::define_finalizer(rb_self, releaser)
+    })?;
     Ok(rb_self)
 }
 
@@ -86,40 +113,50 @@ fn release_callable(
 /// Releases the pointer now and makes it NULL. Does nothing the second time, and while another release
 /// of the same pointer is under way, on whatever thread.
 ///
+/// While there are leases ({#use}) or children, the release waits for them to end, and this returns.
+///
 /// The release runs on the calling thread. An error it raises comes out of here; the pointer counts as
 /// released all the same.
 ///
 /// @return [nil]
 fn free(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<(), Error> {
-    let releaser = carrier::find(ruby, rb_self)?;
+    let releaser = match carrier::peek(ruby, rb_self)? {
+        Holder::Nothing => None,
+        Holder::Releaser(releaser) => Some(releaser),
+        Holder::Native(native, slot) => {
+            ruby.check_arity(args.len(), 0..1)?;
+            if native.release(slot.state, slot.address, Trigger::Free) {
+                ffi::set_null(ruby, rb_self)?;
+            }
+            return Ok(());
+        }
+    };
     // A bare `super` in an own `free` hands on that method's arguments, which mean nothing here.
     if !releaser.is_some_and(|releaser| releaser.is_guarded(ruby)) {
-        scan_args::<(), (), (), (), (), ()>(args)?;
+        ruby.check_arity(args.len(), 0..1)?;
     }
     let Some(releaser) = releaser else {
         return Ok(());
     };
-    match Releaser::free(ruby, releaser) {
-        Ok(false) => Ok(()),
-        result => {
-            ffi::set_null(ruby, rb_self)?;
-            result.map(drop)
-        }
-    }
+    Releaser::free(ruby, releaser, Some(rb_self))
 }
 
-/// Whether the release is over. `false` while it runs, and before it was ever asked for.
+/// Whether the release is over. `false` while it runs or waits, and before it was ever asked for.
 ///
 /// @return [Boolean]
 pub fn is_freed(ruby: &Ruby, rb_self: Value) -> Result<bool, Error> {
-    Ok(carrier::find(ruby, rb_self)?.is_some_and(|releaser| releaser.state().is_released()))
+    Ok(match carrier::peek(ruby, rb_self)? {
+        Holder::Nothing => false,
+        Holder::Releaser(releaser) => Releaser::is_released(releaser),
+        Holder::Native(_, slot) => slot.state.is_released(),
+    })
 }
 
 /// Whether GC and exit release the pointer. `false` once it is released.
 ///
 /// @return [Boolean]
 fn is_autorelease(ruby: &Ruby, rb_self: Value) -> Result<bool, Error> {
-    Ok(carrier::find(ruby, rb_self)?.is_some_and(|releaser| releaser.state().autorelease()))
+    Ok(with_state(ruby, rb_self, State::autorelease)?.unwrap_or(false))
 }
 
 /// Lets GC and exit release the pointer, or keeps them from doing so. An explicit `free` releases in
@@ -133,9 +170,11 @@ fn set_autorelease(ruby: &Ruby, rb_self: Value, on: Value) -> Result<Value, Erro
         let message = format!("can't modify frozen {class}");
         return Err(Error::new(ruby.exception_frozen_error(), message));
     }
-    match carrier::find(ruby, rb_self)? {
-        Some(releaser) => releaser.state().set_autorelease(on.to_bool()),
-        None => {
+    let on_or_off = on.to_bool();
+    match carrier::peek(ruby, rb_self)? {
+        Holder::Releaser(releaser) => releaser.set_autorelease(ruby, on_or_off),
+        Holder::Native(_, slot) => slot.state.set_autorelease(on_or_off),
+        Holder::Nothing => {
             let class = class_name(rb_self)?;
             return Err(error(
                 ruby,
@@ -146,14 +185,37 @@ fn set_autorelease(ruby: &Ruby, rb_self: Value, on: Value) -> Result<Value, Erro
     Ok(on)
 }
 
+/// What `ask` answers about the state of `pointer`, if it has one.
+fn with_state<T>(
+    ruby: &Ruby,
+    pointer: Value,
+    ask: impl FnOnce(&State) -> T,
+) -> Result<Option<T>, Error> {
+    Ok(match carrier::peek(ruby, pointer)? {
+        Holder::Nothing => None,
+        Holder::Releaser(releaser) => Some(ask(releaser.state())),
+        Holder::Native(_, slot) => Some(ask(slot.state)),
+    })
+}
+
 /// Gives the pointer away: returns the object that was wrapped, and nothing releases it from here any more,
 /// neither `free` nor GC nor exit. This object keeps its address.
 ///
+/// Its parent does not wait for it any longer. It still waits for its children itself, before its parent is
+/// released.
+///
 /// @return [FFI::Pointer]
-/// @raise [SafePointer::ReleasedError] if the pointer is released, is being released, or is detached already
+/// @raise [SafePointer::ReleasedError] if somebody has asked for the release, or it is detached already
 fn detach(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
-    let releaser = carrier::find(ruby, rb_self)?;
-    match releaser.and_then(|releaser| releaser.detach(ruby)) {
+    let held = match carrier::peek(ruby, rb_self)? {
+        Holder::Nothing => None,
+        Holder::Releaser(releaser) => Releaser::detach(ruby, releaser)?,
+        Holder::Native(_, slot) if slot.state.detach() => {
+            Some(ffi::pointer_at(ruby, slot.address)?)
+        }
+        Holder::Native(..) => None,
+    };
+    match held {
         Some(held) => Ok(held),
         None => {
             let message = format!(
@@ -170,7 +232,7 @@ fn detach(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
 ///
 /// @return [Boolean]
 fn is_detached(ruby: &Ruby, rb_self: Value) -> Result<bool, Error> {
-    Ok(carrier::find(ruby, rb_self)?.is_some_and(|releaser| releaser.state().is_detached()))
+    Ok(with_state(ruby, rb_self, State::is_detached)?.unwrap_or(false))
 }
 
 /// A pointer has one owner, so it has no copies.
@@ -199,29 +261,31 @@ fn initialize_copy(ruby: &Ruby, rb_self: Value, _other: Value) -> Result<Value, 
 ///
 /// @return [String]
 fn inspect(ruby: &Ruby, rb_self: Value) -> Result<String, Error> {
-    match carrier::find(ruby, rb_self)? {
-        Some(releaser) if releaser.state().is_released() => Ok(format!(
-            "#<{} address=0x{:016x} freed>",
-            class_name(rb_self)?,
-            releaser.address().unwrap_or(0)
-        )),
-        _ => ruby.call_super(()),
-    }
+    let address = match carrier::peek(ruby, rb_self)? {
+        Holder::Releaser(releaser) if Releaser::is_released(releaser) => releaser.address(),
+        Holder::Native(_, slot) if slot.state.is_released() => Some(slot.address),
+        _ => return ruby.call_super(()),
+    };
+    Ok(format!(
+        "#<{} address=0x{:016x} freed>",
+        class_name(rb_self)?,
+        address.unwrap_or(0)
+    ))
 }
 
 /// As `Object#instance_variable_get`. Answers for `@releaser` too, which `FFI::AutoPointer` has and which
 /// this class keeps elsewhere where it can.
 fn instance_variable_get(ruby: &Ruby, rb_self: Value, name: Value) -> Result<Value, Error> {
-    match carrier::find(ruby, rb_self)? {
-        Some(releaser) if name.to_string() == "@releaser" => {
-            carrier::track(ruby, rb_self, releaser)?;
-            Ok(releaser.as_value())
-        }
-        _ => ruby.call_super((name,)),
+    if name.to_string() == "@releaser"
+        && let Some(releaser) = carrier::find(ruby, rb_self)?
+    {
+        Releaser::know_owner(ruby, releaser, rb_self)?;
+        return Ok(releaser.as_value());
     }
+    ruby.call_super((name,))
 }
 
-fn class_name(value: Value) -> Result<String, Error> {
+pub fn class_name(value: Value) -> Result<String, Error> {
     value.class().funcall("to_s", ())
 }
 
@@ -246,6 +310,7 @@ pub fn init(ruby: &Ruby) -> Result<RClass, Error> {
 
 /// Puts the methods of SafePointer into `class`, a subclass of `FFI::Pointer`, in the place of those it has.
 pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    ffi::install(ruby, class)?;
     class.define_method("initialize", method!(initialize, -1))?;
     class.define_method("initialize_copy", method!(initialize_copy, 1))?;
     class.define_method("dup", method!(dup, -1))?;
@@ -259,6 +324,7 @@ pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     class.define_method("instance_variable_get", method!(instance_variable_get, 1))?;
     class.define_method("inspect", method!(inspect, 0))?;
     class.define_method("to_s", method!(inspect, 0))?;
+    lifetime::install(class)?;
     conversion::install(ruby, class)?;
     carrier::init(ruby, class)
 }

@@ -1,6 +1,50 @@
-//! The end of the process.
+//! The process: its forks, and its end.
 
-use magnus::{Error, RModule, Ruby, Value, prelude::*};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use magnus::{Error, RClass, RModule, Ruby, Symbol, Value, method, prelude::*};
+
+/// Counts the forks between the first process and this one.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// What a forked process does with the pointers it has from its parent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ForkPolicy {
+    /// GC and exit release them, as in the parent.
+    Release,
+    /// GC and exit leave them alone.
+    Discard,
+}
+
+impl ForkPolicy {
+    /// `value` as a policy. `None` if it is none.
+    pub fn from_value(value: Value) -> Option<Self> {
+        match Symbol::from_value(value)?.name().ok()?.as_ref() {
+            "release" => Some(Self::Release),
+            "discard" => Some(Self::Discard),
+            _ => None,
+        }
+    }
+}
+
+/// The policy for pointers of `class`.
+pub fn fork_policy_of(ruby: &Ruby, class: Value) -> Result<ForkPolicy, Error> {
+    let policy = match class.respond_to("fork_policy", false)? {
+        true => class.funcall("fork_policy", ())?,
+        false => ruby.qnil().as_value(),
+    };
+    Ok(ForkPolicy::from_value(policy).unwrap_or(ForkPolicy::Release))
+}
+
+/// A number that is another one in each fork of the process. `Process.daemon` goes on as the same process.
+pub fn generation() -> u32 {
+    GENERATION.load(Relaxed)
+}
+
+/// Called in the child, before anything else runs there.
+fn forked(_rb_self: Value) {
+    GENERATION.fetch_add(1, Relaxed);
+}
 
 /// Whether the process is ending and Ruby calls the finalizers of all that is left. By then the main thread
 /// counts as dead, although it is the one that runs them.
@@ -14,4 +58,10 @@ pub fn is_ending(ruby: &Ruby) -> Result<bool, Error> {
 pub fn object(ruby: &Ruby, id: Value) -> Option<Value> {
     let object_space: RModule = ruby.class_object().const_get("ObjectSpace").ok()?;
     object_space.funcall("_id2ref", (id,)).ok()
+}
+
+/// Defines the private method by which `lib/safe_pointer/fork.rb` tells of a fork.
+pub fn init(safe_pointer: RClass) -> Result<(), Error> {
+    let singleton = safe_pointer.singleton_class()?;
+    singleton.define_private_method("forked", method!(forked, 0))
 }

@@ -1,28 +1,43 @@
 //! `SafePointer::Releaser`: the release of one pointer, and the object the finalizer calls.
 
-use std::{
-    cell::{Cell, RefCell},
-    hint::black_box,
-};
+use std::{cell::Cell, hint::black_box, sync::OnceLock};
 
 use magnus::{
-    DataTypeFunctions, Error, RClass, Ruby, TypedData, Value,
+    DataTypeFunctions, Error, RArray, RClass, Ruby, TryConvert, TypedData, Value,
     gc::{Compactor, Marker},
     prelude::*,
     rb_sys::{AsRawValue, protect},
     typed_data::{Obj, Writebarrier},
     value::Opaque,
 };
-use safe_pointer_core::{State, Trigger};
+use safe_pointer_core::{Claim, State, Trigger, family};
 
-use crate::{carrier, errors, ffi, process};
+use crate::{
+    carrier,
+    errors::{self, Occasion},
+    ffi,
+    guard::Own,
+    process::{self, ForkPolicy},
+    queue::ReleaseQueue,
+};
 
 mod class;
+mod extras;
+mod kin;
+mod lease;
+mod releasing;
+mod request;
+mod size;
 mod turns;
 mod variables;
+mod weak;
 
 pub use class::init;
-use turns::Guarded;
+use extras::Extras;
+pub use kin::{Due, Kin, settle, tie};
+pub use lease::with_lease;
+pub use releasing::{enter as enter_release, is_releasing};
+use request::Request;
 pub use turns::Turn;
 
 /// How the release callable is called.
@@ -51,6 +66,8 @@ pub enum Message {
 pub struct Releaser {
     state: State,
     address: Option<usize>,
+    /// The fork of the process in which the pointer was made.
+    generation: u32,
     message: Cell<Message>,
     /// The very object that was wrapped. `nil` after the release.
     held: Cell<Opaque<Value>>,
@@ -58,8 +75,7 @@ pub struct Releaser {
     callable: Cell<Opaque<Value>>,
     /// The class of the pointer object.
     class: Cell<Opaque<Value>>,
-    tracked: Cell<bool>,
-    guarded: RefCell<Option<Guarded>>,
+    extras: OnceLock<Box<Extras>>,
 }
 
 impl DataTypeFunctions for Releaser {
@@ -67,11 +83,8 @@ impl DataTypeFunctions for Releaser {
         for cell in self.cells() {
             marker.mark_movable(cell.get());
         }
-        // Nothing that can start a GC runs while `guarded` is mutably borrowed.
-        if let Ok(guarded) = self.guarded.try_borrow()
-            && let Some(guarded) = guarded.as_ref()
-        {
-            marker.mark(guarded.thread);
+        if let Some(extras) = self.extras.get() {
+            extras.mark(marker);
         }
     }
 
@@ -92,25 +105,74 @@ impl Releaser {
         message: Message,
     ) -> Result<Obj<Self>, Error> {
         let address = address(ruby, held)?;
+        let state = match address {
+            Some(0) => State::null(),
+            _ => State::owned(),
+        };
+        Ok(Self::make(
+            ruby,
+            class,
+            held,
+            callable,
+            message,
+            (state, address),
+        ))
+    }
+
+    /// Takes over from the native release of `pointer`. `held` is for its class's `release`.
+    pub fn succeed(
+        ruby: &Ruby,
+        pointer: Value,
+        held: Value,
+        state: &State,
+    ) -> Result<Obj<Self>, Error> {
+        let class = pointer.class();
+        let address = address(ruby, held)?;
+        let make = |state| {
+            let callable = class.as_value();
+            Self::make(
+                ruby,
+                class,
+                held,
+                callable,
+                Message::Release,
+                (state, address),
+            )
+        };
+        // Whoever is releasing it has the pointer object, or there is nothing left to release.
+        if !state.is_owned() {
+            return Ok(make(state.take()));
+        }
+        pointer.check_frozen()?;
+        let releaser = make(state.take());
+        define_finalizer(pointer, releaser)?;
+        Ok(releaser)
+    }
+
+    fn make(
+        ruby: &Ruby,
+        class: RClass,
+        held: Value,
+        callable: Value,
+        message: Message,
+        (state, address): (State, Option<usize>),
+    ) -> Obj<Self> {
         let nil = Opaque::from(ruby.qnil().as_value());
         let releaser = ruby.obj_wrap(Self {
-            state: match address {
-                Some(0) => State::null(),
-                _ => State::owned(),
-            },
+            state,
             address,
+            generation: process::generation(),
             message: Cell::new(message),
             held: Cell::new(nil),
             callable: Cell::new(nil),
             class: Cell::new(nil),
-            tracked: Cell::new(false),
-            guarded: RefCell::new(None),
+            extras: OnceLock::new(),
         });
         // Set after the object exists: a GC during its allocation does not see inside the Rust value.
         write(releaser, &releaser.held, held);
         write(releaser, &releaser.callable, callable);
         write(releaser, &releaser.class, class.as_value());
-        Ok(releaser)
+        releaser
     }
 
     /// The address of what was wrapped, if it has one. It stays known after the release.
@@ -122,86 +184,159 @@ impl Releaser {
         &self.state
     }
 
-    /// From here on [`is_tracked`](Self::is_tracked).
-    pub fn track(&self) {
-        self.tracked.set(true);
+    fn extras(&self) -> &Extras {
+        self.extras.get_or_init(Box::default)
     }
 
-    /// Whether [`carrier::owner`] may know the pointer object.
-    pub fn is_tracked(&self) -> bool {
-        self.tracked.get()
+    /// Whether the release is over. `false` while it runs, or waits, and of what has been given away.
+    pub fn is_released(rb_self: Obj<Self>) -> bool {
+        !rb_self.state.is_detached() && family::is_released(&Kin(rb_self))
     }
 
-    /// Releases because the program asked. Returns whether this call released.
+    /// Asks for the release because the program does. A release that has to wait is remembered, with the class's
+    /// own method for it.
+    pub fn claim(
+        ruby: &Ruby,
+        rb_self: Obj<Self>,
+        pointer: Option<Value>,
+        own: impl FnOnce() -> Result<Option<Own>, Error>,
+    ) -> Result<Claim, Error> {
+        lease::end_of_the_dead(ruby, rb_self)?;
+        let claim = family::claim(&Kin(rb_self), Trigger::Free);
+        if claim == Claim::Deferred {
+            match (pointer, own()?) {
+                // The wait may be for what only the pointer keeps: it must not be kept itself.
+                (Some(pointer), None) => Self::know_owner(ruby, rb_self, pointer)?,
+                (pointer, own) => Request::set(rb_self, pointer, own),
+            }
+        }
+        Ok(claim)
+    }
+
+    /// Releases `pointer`, which this is the release of, because the program asks.
     ///
     /// Inside the class's own `free` this is what `super` reaches: the release has been claimed, and
     /// the callable is called unless it has been already.
-    pub fn free(ruby: &Ruby, rb_self: Obj<Self>) -> Result<bool, Error> {
-        if rb_self.state.claim(Trigger::Free) {
-            let result = rb_self.call_claimed(ruby);
-            rb_self.finish(ruby);
-            // Until here: the state lives in the object.
-            black_box(rb_self);
-            result.and(Ok(true))
-        } else if rb_self.is_guarded(ruby) {
-            rb_self.call_claimed(ruby)
-        } else {
-            Ok(false)
+    pub fn free(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
+        match Self::claim(ruby, rb_self, pointer, || Ok(None))? {
+            Claim::Won => {
+                let result = rb_self.call_claimed(ruby);
+                let ended = Self::finish(ruby, rb_self, pointer, Occasion::Child);
+                // Until here: the state lives in the object.
+                black_box(rb_self);
+                result.and(ended)
+            }
+            Claim::Refused if rb_self.is_guarded(ruby) && rb_self.state.claim_call() => {
+                let result = rb_self.send(ruby, ruby.get_inner(rb_self.held.get()));
+                result.and(set_null(ruby, pointer))
+            }
+            _ => Ok(()),
         }
     }
 
     /// Releases because the pointer object is gone or the process ends; `args` is the object id then. Without
     /// arguments it is the program that calls, and an error is for its ears.
     fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
-        if !rb_self.state.claim(Trigger::Finalizer) {
-            return match rb_self.is_guarded(ruby) && rb_self.state.autorelease() {
-                true => rb_self.call_claimed(ruby).map(drop),
-                false => Ok(()),
-            };
-        }
-        let result = rb_self.call_claimed(ruby);
-        let class = ruby.get_inner(rb_self.class.get());
-        rb_self.finish(ruby);
-        set_pointer_null(ruby, rb_self, args.first())?;
-        match (result, RClass::from_value(class)) {
-            (Err(error), Some(class)) if !args.is_empty() => {
-                errors::report(ruby, error, class, rb_self.address)
+        let id = args.first().copied();
+        if id.is_some() {
+            if rb_self.is_discarded(ruby)? {
+                // What the program has asked for is carried out all the same, and nobody waits for the rest.
+                rb_self.set_autorelease(ruby, false);
             }
-            (result, _) => result.map(drop),
+            if rb_self.state.leases() > 0 && is_out_of_use(ruby, rb_self, id)? {
+                lease::end_all(ruby, rb_self)?;
+            }
+            if let Some(queue) = rb_self.queue(ruby)
+                && !process::is_ending(ruby)?
+            {
+                queue.push(ruby, rb_self);
+                return Ok(());
+            }
+        }
+        Self::finalize(ruby, rb_self, id, Occasion::Finalizer)
+    }
+
+    /// Releases because it is this one's turn in a queue.
+    pub fn run(ruby: &Ruby, rb_self: Obj<Self>) -> Result<(), Error> {
+        let nil = ruby.qnil().as_value();
+        match rb_self.extras.get() {
+            Some(extras) if extras.due.take() => settle(
+                ruby,
+                Some((Kin(rb_self), Trigger::Finalizer)),
+                Occasion::Queue,
+            ),
+            _ => Self::finalize(ruby, rb_self, Some(nil), Occasion::Queue),
+        }
+    }
+
+    fn finalize(
+        ruby: &Ruby,
+        rb_self: Obj<Self>,
+        id: Option<Value>,
+        occasion: Occasion,
+    ) -> Result<(), Error> {
+        match family::claim(&Kin(rb_self), Trigger::Finalizer) {
+            Claim::Won => {
+                let result = rb_self.call_claimed(ruby);
+                let class = rb_self.pointer_class(ruby);
+                let pointer = pointer(ruby, rb_self, id)?;
+                let ended = Self::finish(ruby, rb_self, pointer, occasion);
+                match result {
+                    Err(error) if id.is_some() => {
+                        errors::report(ruby, error, class, rb_self.address, occasion)
+                    }
+                    result => result,
+                }
+                .and(ended)
+            }
+            Claim::Deferred => {
+                Request::set(rb_self, pointer(ruby, rb_self, id)?, None);
+                Ok(())
+            }
+            Claim::Refused if rb_self.is_guarded(ruby) && rb_self.state.autorelease() => {
+                rb_self.call_claimed(ruby)
+            }
+            Claim::Refused if id.is_some() => {
+                rb_self.discount(ruby);
+                settle(ruby, family::abandon(&Kin(rb_self)), occasion)
+            }
+            Claim::Refused => Ok(()),
         }
     }
 
     /// Releases `held`, given by hand, as the object that was wrapped.
     fn release(ruby: &Ruby, rb_self: Obj<Self>, held: Value) -> Result<(), Error> {
-        let won = rb_self.state.claim(Trigger::Free);
+        let pointer = pointer(ruby, rb_self, None)?;
+        let won = Self::claim(ruby, rb_self, pointer, || Ok(None))? == Claim::Won;
         let mut result = Ok(());
         if (won || rb_self.is_guarded(ruby)) && rb_self.state.claim_call_by_hand() {
             result = rb_self.send(ruby, held);
         }
         if won {
-            rb_self.finish(ruby);
-            set_pointer_null(ruby, rb_self, None)?;
+            let ended = Self::finish(ruby, rb_self, pointer, Occasion::Child);
+            result = result.and(ended);
         }
         result
     }
 
     /// Gives up the object that was wrapped: it will not be released from here. `None` if it is too late.
-    pub fn detach(&self, ruby: &Ruby) -> Option<Value> {
-        let held = ruby.get_inner(self.held.get());
-        self.state.detach().then(|| {
-            self.let_go(ruby);
-            held
-        })
+    pub fn detach(ruby: &Ruby, rb_self: Obj<Self>) -> Result<Option<Value>, Error> {
+        let held = ruby.get_inner(rb_self.held.get());
+        let Some(due) = family::detach(&Kin(rb_self)) else {
+            return Ok(None);
+        };
+        rb_self.let_go(ruby);
+        rb_self.count(ruby);
+        settle(ruby, due, Occasion::Child)?;
+        Ok(Some(held))
     }
 
-    /// Calls the release callable with the wrapped object, if it has not been called yet. Returns
-    /// whether it did.
-    fn call_claimed(&self, ruby: &Ruby) -> Result<bool, Error> {
-        if !self.state.claim_call() {
-            return Ok(false);
+    /// Calls the release callable with the wrapped object, if it has not been called yet.
+    fn call_claimed(&self, ruby: &Ruby) -> Result<(), Error> {
+        match self.state.claim_call() {
+            true => self.send(ruby, ruby.get_inner(self.held.get())),
+            false => Ok(()),
         }
-        self.send(ruby, ruby.get_inner(self.held.get()))?;
-        Ok(true)
     }
 
     fn send(&self, ruby: &Ruby, held: Value) -> Result<(), Error> {
@@ -210,17 +345,37 @@ impl Releaser {
             Message::Call => "call",
             Message::Release => "release",
         };
-        if !callable.is_nil() {
-            let _: Value = callable.funcall(message, (held,))?;
+        if callable.is_nil() {
+            return Ok(());
         }
-        Ok(())
+        let _releasing = releasing::enter();
+        callable.funcall::<_, _, Value>(message, (held,)).map(drop)
     }
 
-    /// Ends the release, and lets go of what it needed.
-    pub fn finish(&self, ruby: &Ruby) {
-        self.state.finish();
-        self.let_go(ruby);
-        self.guarded.replace(None);
+    /// Ends the release of `pointer`, and carries out those that waited for it.
+    pub fn finish(
+        ruby: &Ruby,
+        rb_self: Obj<Self>,
+        pointer: Option<Value>,
+        occasion: Occasion,
+    ) -> Result<(), Error> {
+        let (due, ended) = Self::end(ruby, rb_self, pointer);
+        ended.and(settle(ruby, due, occasion))
+    }
+
+    /// Ends the release of `pointer`: makes it NULL, and lets go of what the release needed.
+    fn end(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> (Due, Result<(), Error>) {
+        let due = family::finish(&Kin(rb_self));
+        rb_self.let_go(ruby);
+        let nulled = match rb_self.extras.get() {
+            Some(extras) => {
+                extras.guarded.replace(None);
+                rb_self.count(ruby);
+                set_null_within(ruby, rb_self)
+            }
+            None => Ok(()),
+        };
+        (due, set_null(ruby, pointer).and(nulled))
     }
 
     fn let_go(&self, ruby: &Ruby) {
@@ -237,8 +392,79 @@ impl Releaser {
         self.state.autorelease()
     }
 
-    fn set_autorelease(&self, on: bool) {
+    /// Lets GC and exit release, or keeps them from doing so.
+    pub fn set_autorelease(&self, ruby: &Ruby, on: bool) {
         self.state.set_autorelease(on);
+        self.count(ruby);
+    }
+
+    /// Whether this process is a fork of the one that made the pointer, and is to leave it alone.
+    fn is_discarded(&self, ruby: &Ruby) -> Result<bool, Error> {
+        if self.generation == process::generation() {
+            return Ok(false);
+        }
+        let own = self
+            .extras
+            .get()
+            .and_then(|extras| extras.fork_policy.get());
+        let policy = match own {
+            Some(policy) => policy,
+            None => process::fork_policy_of(ruby, self.pointer_class(ruby))?,
+        };
+        Ok(policy == ForkPolicy::Discard)
+    }
+
+    /// Has this release be that of `other` too, a pointer that is destroyed with this one.
+    pub fn add_within(ruby: &Ruby, rb_self: Obj<Self>, other: Value) -> Result<(), Error> {
+        rb_self.extras().within.add(ruby, rb_self, other)
+    }
+
+    /// The class of the pointer object.
+    fn pointer_class(&self, ruby: &Ruby) -> Value {
+        ruby.get_inner(self.class.get())
+    }
+
+    /// Where this is released when the garbage collector has found the pointer dead.
+    pub fn queue(&self, ruby: &Ruby) -> Option<Obj<ReleaseQueue>> {
+        let queue = self.extras.get()?.queue.get()?;
+        let queue = Obj::<ReleaseQueue>::try_convert(ruby.get_inner(queue)).ok()?;
+        (!queue.is_closed()).then_some(queue)
+    }
+
+    pub fn set_queue(rb_self: Obj<Self>, queue: Obj<ReleaseQueue>) {
+        rb_self.extras().queue.set(Some(queue.as_value().into()));
+        rb_self.writebarrier(queue);
+    }
+
+    /// Has the release, which has been claimed, wait in `queue`.
+    fn defer(ruby: &Ruby, rb_self: Obj<Self>, queue: Obj<ReleaseQueue>) {
+        rb_self.extras().due.set(true);
+        queue.push(ruby, rb_self);
+    }
+
+    /// The next one in the queue that this waits in.
+    pub fn next(&self) -> Option<Opaque<Value>> {
+        self.extras.get()?.next.get()
+    }
+
+    pub fn set_next(&self, next: Option<Opaque<Value>>) {
+        self.extras().next.set(next);
+    }
+
+    fn within(&self, ruby: &Ruby) -> Result<Option<RArray>, Error> {
+        match self.extras.get() {
+            Some(extras) => extras.within.pointers(ruby),
+            None => Ok(None),
+        }
+    }
+
+    /// Has code that has the releaser only find `pointer`, which this is the release of.
+    pub fn know_owner(ruby: &Ruby, rb_self: Obj<Self>, pointer: Value) -> Result<(), Error> {
+        rb_self.extras().owner.add(ruby, rb_self, pointer)
+    }
+
+    pub fn set_fork_policy(&self, policy: ForkPolicy) {
+        self.extras().fork_policy.set(Some(policy));
     }
 }
 
@@ -281,15 +507,75 @@ pub fn define_finalizer(object: Value, releaser: Obj<Releaser>) -> Result<(), Er
     Ok(())
 }
 
-/// Makes the pointer NULL, if it is still there: the program has reached for its releaser, or the process
-/// ends and releases that are yet to come may read it. At GC it is gone.
-fn set_pointer_null(ruby: &Ruby, releaser: Obj<Releaser>, id: Option<&Value>) -> Result<(), Error> {
+/// The pointer of `releaser`, if it is still there: the program has reached for the releaser, or the process
+/// ends and releases that are yet to come may look at it. At GC it is gone.
+fn pointer(
+    ruby: &Ruby,
+    releaser: Obj<Releaser>,
+    id: Option<Value>,
+) -> Result<Option<Value>, Error> {
     let left = match id {
-        Some(id) if process::is_ending(ruby)? => process::object(ruby, *id),
+        Some(id) if process::is_ending(ruby)? => process::object(ruby, id),
         _ => None,
     };
-    match left.or(carrier::owner(ruby, releaser)?) {
-        Some(pointer) if carrier::holds(ruby, pointer, releaser)? => ffi::set_null(ruby, pointer),
-        _ => Ok(()),
+    let pointer = match left {
+        None => known_owner(ruby, releaser)?,
+        left => left,
+    };
+    match pointer {
+        Some(pointer) if carrier::holds(ruby, pointer, releaser)? => Ok(Some(pointer)),
+        _ => Ok(None),
     }
+}
+
+fn known_owner(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error> {
+    let owner = releaser
+        .extras
+        .get()
+        .map(|extras| extras.owner.pointers(ruby));
+    match owner.transpose()?.flatten() {
+        Some(pointers) => pointers.shift(),
+        None => Ok(None),
+    }
+}
+
+/// Whether nobody can be using the pointer: the object with this id is gone, or the process ends.
+fn is_out_of_use(ruby: &Ruby, releaser: Obj<Releaser>, id: Option<Value>) -> Result<bool, Error> {
+    if process::is_ending(ruby)? {
+        return Ok(true);
+    }
+    match id.and_then(|id| process::object(ruby, id)) {
+        Some(pointer) => Ok(!carrier::holds(ruby, pointer, releaser)?),
+        None => Ok(true),
+    }
+}
+
+fn set_null(ruby: &Ruby, pointer: Option<Value>) -> Result<(), Error> {
+    match pointer {
+        Some(pointer) => ffi::set_null(ruby, pointer),
+        None => Ok(()),
+    }
+}
+
+/// Makes the pointers NULL that the release of `releaser` has destroyed too, and those that theirs would have.
+fn set_null_within(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
+    let Some(left) = releaser.within(ruby)? else {
+        return Ok(());
+    };
+    while let Some(pointer) = left.pop::<Option<Value>>()? {
+        if let Some(releaser) = carrier::find(ruby, pointer)?
+            && !releaser.state.is_detached()
+        {
+            if releaser.state.claim(Trigger::Free) == Claim::Won {
+                releaser.state.finish();
+            }
+            releaser.let_go(ruby);
+            releaser.discount(ruby);
+            ffi::set_null(ruby, pointer)?;
+            if let Some(more) = releaser.within(ruby)? {
+                left.concat(more)?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -14,9 +14,7 @@ class SafePointer
     # in another Ractor.
     class Post
       FILE = "#{__FILE__} (guard)".freeze
-      # Module's own: that of a pointer class marks the method behind a guard too.
-      RUBY2_KEYWORDS = Module.instance_method(:ruby2_keywords)
-      private_constant :FILE, :RUBY2_KEYWORDS
+      private_constant :FILE
 
       # The name under which the method that `owner` defined last as `name` is kept, or nil.
       def self.aside(owner, name)
@@ -75,8 +73,13 @@ class SafePointer
             ::SafePointer::Guard.#{@entry}(#{pointer}, #{method.object_id}) { #{call} }
           end
         RUBY
-        RUBY2_KEYWORDS.bind_call(front, @name) unless signature.exact?
+        mark_keywords(front) unless signature.exact?
         front.send(visibility, @name)
+      end
+
+      # With Module's own method: that of a pointer class marks the method behind a guard too.
+      def mark_keywords(front)
+        Module.instance_method(:ruby2_keywords).bind_call(front, @name)
       end
 
       def claimable(pointer)

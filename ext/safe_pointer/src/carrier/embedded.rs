@@ -1,12 +1,18 @@
-//! The releaser in the pointer's own block of memory, behind ffi's data.
+//! The release in the pointer's own block of memory, behind ffi's data.
 //!
 //! ```text
-//!   block:  | ffi's data (as long as ffi's `dsize` says) | Slot |
+//!   block:  | ffi's data | held |                      of most classes
+//!           | ffi's data | held | state | address |    of classes that are released by a C function
 //! ```
 //!
-//! The object's type is derived from ffi's (`rb_data_type_t::parent`), so ffi's functions take it for one
-//! of their own. Nothing of ffi's layout is known or touched: the data of a new object is a copy of a
-//! blank pointer's, and marking, compacting and freeing it is left to ffi's own functions.
+//! `held` says what the pointer is released by: 0 before it is initialized, a Ruby object (a `Releaser`), or with
+//! its lowest bit set a [`NativeRelease`]; then the state of the release is in the block too.
+//!
+//! Nothing of ffi's layout is written down here: the data of a new object is a copy of a blank pointer's, and
+//! changing, marking, compacting and freeing it is left to ffi's own functions. How long it is ffi says itself, where its
+//! pointers are typed (ffi 1.16 and later): there the type of ours is derived from ffi's (`rb_data_type_t::parent`),
+//! so ffi's functions take them for their own. Where they are not typed, ffi takes any data object of the right
+//! class, and the C library says how long the block is.
 //!
 //! An instance variable would do, but that of a T_DATA lives in a table of the whole process.
 
@@ -23,175 +29,473 @@ use magnus::{
     rb_sys::{AsRawValue, FromRawValue},
     typed_data::Obj,
 };
-use rb_sys::{VALUE, rb_data_type_t, size_t};
+use rb_sys::{RUBY_DATA_FUNC, VALUE, rb_data_type_t, size_t};
+use safe_pointer_core::State;
 
-use crate::{ffi, releaser::Releaser};
+use super::data;
+use crate::{ffi, native::NativeRelease, releaser::Releaser};
 
 /// `RUBY_TYPED_EMBEDDABLE` of Ruby 3.3 and later: the data is inside the object, so it has no block that
 /// could be longer. Earlier Rubies do not have the flag and never set the bit.
 const EMBEDDABLE: VALUE = 1 << 1;
 
-/// 0 (Ruby's `false`) until the pointer is initialized.
-type RawSlot = Cell<VALUE>;
+/// The bit that tells a [`NativeRelease`] from a Ruby object.
+const NATIVE: VALUE = 1;
 
-const SLOT_LENGTH: usize = size_of::<RawSlot>();
+/// Our part of a block.
+#[repr(C)]
+struct Plain {
+    held: Cell<VALUE>,
+}
+
+/// Our part of a block of a class that is released by a C function.
+#[repr(C)]
+struct Native {
+    plain: Plain,
+    state: State,
+    address: Cell<usize>,
+}
 
 static LAYOUT: OnceLock<Layout> = OnceLock::new();
 
 struct Layout {
-    /// Derived from ffi's.
-    data_type: rb_data_type_t,
     /// ffi's data of a blank pointer.
     blank: Box<[u8]>,
-    /// Where the slot is in the block.
+    /// Where our part of a block is.
     offset: usize,
+    fields: Fields,
+    kind: Kind,
 }
 
-// SAFETY: never changed once made; the pointers in `data_type` are to functions and to ffi's static type.
+/// Where in ffi's data is what, by the byte: found out by looking at pointers made for it. Only ever read.
+#[derive(Clone, Copy, Default)]
+struct Fields {
+    address: Option<usize>,
+    type_size: Option<usize>,
+    /// The pointer that this one was made from.
+    origin: Option<usize>,
+}
+
+enum Kind {
+    Typed {
+        /// Derived from ffi's.
+        plain: rb_data_type_t,
+        /// Derived from ffi's, for the longer block.
+        native: rb_data_type_t,
+    },
+    Untyped {
+        mark: RUBY_DATA_FUNC,
+        free: RUBY_DATA_FUNC,
+    },
+}
+
+// SAFETY: never changed once made; the pointers in it are to functions and to static types.
 unsafe impl Send for Layout {}
 // SAFETY: as above.
 unsafe impl Sync for Layout {}
 
-/// Where a pointer's releaser is kept.
-pub struct Slot(NonNull<RawSlot>);
+/// Where a pointer keeps what it is released by.
+#[derive(Clone, Copy)]
+pub struct Slot {
+    part: NonNull<Plain>,
+    native: bool,
+}
+
+/// What a pointer is released by.
+pub enum Held<'a> {
+    Nothing,
+    Releaser(Obj<Releaser>),
+    Native(&'static NativeRelease, NativeSlot<'a>),
+}
+
+/// The state of a pointer that a C function releases.
+#[derive(Clone, Copy)]
+pub struct NativeSlot<'a> {
+    pub state: &'a State,
+    /// Stays when the pointer is NULL.
+    pub address: usize,
+}
 
 impl Slot {
-    fn raw(&self) -> &RawSlot {
-        // SAFETY: made from the block of a live object, which is longer than `offset` by a slot.
-        unsafe { self.0.as_ref() }
+    fn plain(&self) -> &Plain {
+        // SAFETY: made from the block of a live object, which has our part at this place.
+        unsafe { self.part.as_ref() }
+    }
+
+    fn native<'a>(&self) -> Option<&'a Native> {
+        if !self.native {
+            return None;
+        }
+        // SAFETY: as in `plain`; the longer part is there, as `native` says.
+        Some(unsafe { self.part.cast::<Native>().as_ref() })
     }
 
     /// `pointer` is the object the slot was taken from.
     pub fn set(&self, pointer: Value, releaser: Obj<Releaser>) {
-        self.raw().set(releaser.as_raw());
+        self.plain().held.set(releaser.as_raw());
         // SAFETY: both are live objects, and the slot of `pointer` refers to `releaser` already.
         unsafe { rb_sys::rb_gc_writebarrier(pointer.as_raw(), releaser.as_raw()) };
     }
 
-    pub fn get(&self) -> Option<Obj<Releaser>> {
-        let raw = self.raw().get();
-        // SAFETY: the slot holds `false` or a releaser, which the pointer's `mark` keeps alive.
-        let value = unsafe { Value::from_raw(raw) };
-        Obj::try_convert(value).ok()
+    /// Has a C function release what is at `address`. Returns `false` if there is no room for that.
+    pub fn set_native(&self, release: &'static NativeRelease, address: usize) -> bool {
+        let Some(native) = self.native() else {
+            return false;
+        };
+        native.address.set(address);
+        native
+            .plain
+            .held
+            .set(ptr::from_ref(release).addr() as VALUE | NATIVE);
+        true
     }
+
+    /// Whether [`set_native`](Self::set_native) can be done.
+    pub fn has_room(&self) -> bool {
+        self.native
+    }
+
+    pub fn get<'a>(&self) -> Held<'a> {
+        let held = self.plain().held.get();
+        if let Some(native) = self.native()
+            && let Some(release) = native_release(held)
+        {
+            let (state, address) = (&native.state, native.address.get());
+            return Held::Native(release, NativeSlot { state, address });
+        }
+        // SAFETY: the slot holds `false` or a releaser, which the pointer's `mark` keeps alive.
+        let value = unsafe { Value::from_raw(held) };
+        Obj::try_convert(value).map_or(Held::Nothing, Held::Releaser)
+    }
+}
+
+fn native_release(held: VALUE) -> Option<&'static NativeRelease> {
+    if held & NATIVE == 0 {
+        return None;
+    }
+    let release = ptr::with_exposed_provenance::<NativeRelease>((held & !NATIVE) as usize);
+    // SAFETY: with the bit set this was a reference to a release, which lives for ever.
+    unsafe { release.as_ref() }
 }
 
 /// The slot of `pointer`, or `None` where it was allocated without.
 pub fn slot(pointer: Value) -> Option<Slot> {
     let layout = LAYOUT.get()?;
-    // SAFETY: takes any value.
-    let ours = unsafe { rb_sys::rb_typeddata_is_kind_of(pointer.as_raw(), &layout.data_type) };
-    if ours == 0 {
-        return None;
-    }
-    // SAFETY: `pointer` is typed data, as was just seen.
-    let block = unsafe { rb_sys::macros::RTYPEDDATA_GET_DATA(pointer.as_raw()) };
-    NonNull::new(slot_in(block, layout)).map(Slot)
+    let (block, native) = match &layout.kind {
+        Kind::Typed { plain, native } => {
+            let data = data::typed(pointer)?;
+            match data.data_type {
+                found if ptr::eq(found, plain) => (data.block, false),
+                found if ptr::eq(found, native) => (data.block, true),
+                _ => return None,
+            }
+        }
+        Kind::Untyped { .. } => {
+            let data = data::untyped(pointer)?;
+            match data.free {
+                Some(free) if ptr::fn_addr_eq(free, free_plain as Free) => (data.block, false),
+                Some(free) if ptr::fn_addr_eq(free, free_native as Free) => (data.block, true),
+                _ => return None,
+            }
+        }
+    };
+    let part = NonNull::new(part_of(block, layout))?;
+    Some(Slot { part, native })
 }
 
-fn slot_in(block: *mut c_void, layout: &Layout) -> *mut RawSlot {
+type Free = unsafe extern "C" fn(*mut c_void);
+
+fn part_of(block: *mut c_void, layout: &Layout) -> *mut Plain {
     block.wrapping_byte_add(layout.offset).cast()
 }
 
-/// Calls `visit` with the slot in `block`. For the functions that the garbage collector calls.
-fn visit(block: *mut c_void, visit: impl FnOnce(&RawSlot)) {
+/// Calls `visit` with our part of `block`. For the functions that the garbage collector calls.
+fn visit(block: *mut c_void, visit: impl FnOnce(&Cell<VALUE>)) {
     if let Some(layout) = LAYOUT.get()
-        && let Some(slot) = NonNull::new(slot_in(block, layout))
+        && let Some(part) = NonNull::new(part_of(block, layout))
     {
-        // SAFETY: Ruby calls with the block of an object of our type.
-        visit(unsafe { slot.as_ref() });
+        // SAFETY: Ruby calls with the block of an object of ours.
+        let held = unsafe { &part.as_ref().held };
+        if held.get() & NATIVE == 0 {
+            visit(held);
+        }
     }
 }
 
-fn parent() -> Option<&'static rb_data_type_t> {
-    // SAFETY: ffi's type is static, and ffi's library is never unloaded while Ruby runs.
-    unsafe { LAYOUT.get()?.data_type.parent.as_ref() }
+/// ffi's own functions for a block.
+struct Inherited {
+    mark: RUBY_DATA_FUNC,
+    free: RUBY_DATA_FUNC,
+    compact: RUBY_DATA_FUNC,
+    size: Option<unsafe extern "C" fn(*const c_void) -> size_t>,
+}
+
+fn inherited() -> Inherited {
+    match LAYOUT.get().map(|layout| &layout.kind) {
+        Some(Kind::Typed { plain, .. }) if !plain.parent.is_null() => {
+            // SAFETY: ffi's type is static, and ffi's library is never unloaded while Ruby runs.
+            let functions = unsafe { &(*plain.parent).function };
+            Inherited {
+                mark: functions.dmark,
+                free: functions.dfree,
+                compact: functions.dcompact,
+                size: functions.dsize,
+            }
+        }
+        Some(Kind::Untyped { mark, free }) => Inherited {
+            mark: *mark,
+            free: *free,
+            compact: None,
+            size: None,
+        },
+        _ => Inherited {
+            mark: None,
+            free: None,
+            compact: None,
+            size: None,
+        },
+    }
 }
 
 unsafe extern "C" fn mark(block: *mut c_void) {
-    if let Some(mark) = parent().and_then(|parent| parent.function.dmark) {
+    if let Some(mark) = inherited().mark {
         // SAFETY: ffi's data is at the start of the block.
         unsafe { mark(block) };
     }
-    visit(block, |slot| {
-        // SAFETY: the slot holds `false` or a live object; `compact` follows it when it moves.
-        unsafe { rb_sys::rb_gc_mark_movable(slot.get()) };
+    visit(block, |held| {
+        // SAFETY: it holds `false` or a live object; `compact` follows it when it moves.
+        unsafe { rb_sys::rb_gc_mark_movable(held.get()) };
+    });
+}
+
+/// Untyped data cannot follow what moves.
+unsafe extern "C" fn mark_untyped(block: *mut c_void) {
+    if let Some(mark) = inherited().mark {
+        // SAFETY: as in `mark`.
+        unsafe { mark(block) };
+    }
+    visit(block, |held| {
+        // SAFETY: it holds `false` or a live object.
+        unsafe { rb_sys::rb_gc_mark(held.get()) };
     });
 }
 
 unsafe extern "C" fn compact(block: *mut c_void) {
-    if let Some(compact) = parent().and_then(|parent| parent.function.dcompact) {
+    if let Some(compact) = inherited().compact {
         // SAFETY: as in `mark`.
         unsafe { compact(block) };
     }
-    visit(block, |slot| {
-        // SAFETY: the slot holds `false` or an object that was marked in this GC.
-        slot.set(unsafe { rb_sys::rb_gc_location(slot.get()) });
+    visit(block, |held| {
+        // SAFETY: it holds `false` or an object that was marked in this GC.
+        held.set(unsafe { rb_sys::rb_gc_location(held.get()) });
     });
 }
 
-unsafe extern "C" fn free(block: *mut c_void) {
-    if let Some(free) = parent().and_then(|parent| parent.function.dfree) {
+unsafe extern "C" fn free_plain(block: *mut c_void) {
+    if let Some(free) = inherited().free {
         // SAFETY: as in `mark`. ffi frees the block, which comes from Ruby's allocator like its own.
         unsafe { free(block) };
     }
 }
 
-unsafe extern "C" fn size(block: *const c_void) -> size_t {
-    let ffi = parent().and_then(|parent| parent.function.dsize);
-    // SAFETY: as in `mark`.
-    let size = ffi.map_or(0, |size| unsafe { size(block) });
-    size + SLOT_LENGTH as size_t
+unsafe extern "C" fn free_native(block: *mut c_void) {
+    if let Some(layout) = LAYOUT.get()
+        && let Some(part) = NonNull::new(part_of(block, layout).cast::<Native>())
+    {
+        // SAFETY: Ruby calls with the block of an object of ours that has the longer part.
+        let native = unsafe { part.as_ref() };
+        if let Some(release) = native_release(native.plain.held.get()) {
+            release.bury(&native.state, native.address.get());
+        }
+    }
+    // SAFETY: handed on.
+    unsafe { free_plain(block) };
 }
 
-unsafe extern "C" fn allocate(class: VALUE) -> VALUE {
+unsafe extern "C" fn size_plain(block: *const c_void) -> size_t {
+    // SAFETY: as in `mark`.
+    let size = inherited().size.map_or(0, |size| unsafe { size(block) });
+    size + size_of::<Plain>() as size_t
+}
+
+unsafe extern "C" fn size_native(block: *const c_void) -> size_t {
+    // SAFETY: as in `mark`.
+    let size = inherited().size.map_or(0, |size| unsafe { size(block) });
+    size + size_of::<Native>() as size_t
+}
+
+unsafe extern "C" fn allocate_plain(class: VALUE) -> VALUE {
+    // SAFETY: Ruby calls with a class.
+    unsafe { allocate(class, false) }
+}
+
+unsafe extern "C" fn allocate_native(class: VALUE) -> VALUE {
+    // SAFETY: Ruby calls with a class.
+    unsafe { allocate(class, true) }
+}
+
+/// # Safety
+///
+/// `class` is a class.
+unsafe fn allocate(class: VALUE, native: bool) -> VALUE {
     let Some(layout) = LAYOUT.get() else {
         return rb_sys::Qnil as VALUE;
     };
-    let length = layout.offset + SLOT_LENGTH;
-    // SAFETY: an allocation function may raise, and this one has nothing to drop.
-    let block = unsafe { rb_sys::ruby_xcalloc(1, length as size_t) };
+    let part = if native {
+        size_of::<Native>()
+    } else {
+        size_of::<Plain>()
+    };
+    // SAFETY: an allocation function may raise, and this one has nothing to drop. Zeroes are a state of ours too:
+    // nothing is held, and what the state word of 0 says is not asked for before that.
+    let block = unsafe { rb_sys::ruby_xcalloc(1, (layout.offset + part) as size_t) };
     // SAFETY: the block is at least as long as the blank data, and new.
     unsafe { ptr::copy_nonoverlapping(layout.blank.as_ptr(), block.cast(), layout.blank.len()) };
-    // SAFETY: the block is what the functions of `data_type` expect; the layout is never dropped.
-    unsafe { rb_sys::rb_data_typed_object_wrap(class, block, &layout.data_type) }
+    match &layout.kind {
+        Kind::Typed {
+            plain,
+            native: longer,
+        } => {
+            let data_type = if native { longer } else { plain };
+            // SAFETY: the block is what the functions of the type expect; the layout is never dropped.
+            unsafe { rb_sys::rb_data_typed_object_wrap(class, block, data_type) }
+        }
+        Kind::Untyped { .. } => {
+            let free: Free = if native { free_native } else { free_plain };
+            // SAFETY: the block is what the functions expect.
+            unsafe { rb_sys::rb_data_object_wrap(class, block, Some(mark_untyped), Some(free)) }
+        }
+    }
 }
 
-/// Derives the layout from a blank pointer of ffi's. `None` where ffi's pointers are not typed (before
-/// ffi 1.16), or are made in a way that leaves no room.
-fn derive(blank: Value) -> Option<Layout> {
-    // SAFETY: takes any object.
-    if !unsafe { rb_sys::macros::RTYPEDDATA_P(blank.as_raw()) } {
-        return None;
-    }
-    // SAFETY: `blank` is typed data, as was just seen.
-    let parent = unsafe { rb_sys::macros::RTYPEDDATA_TYPE(blank.as_raw()) };
-    // SAFETY: the type of a live object.
-    let mut data_type = unsafe { parent.read() };
-    if data_type.flags & EMBEDDABLE != 0 {
-        return None;
-    }
-    // SAFETY: as for the type.
-    let data = unsafe { rb_sys::macros::RTYPEDDATA_GET_DATA(blank.as_raw()) };
-    let dsize = data_type.function.dsize?;
-    // SAFETY: ffi's own function on its own data.
-    let length = unsafe { dsize(data) } as usize;
-    // SAFETY: `dsize` of a pointer that owns no memory is the length of its data.
-    let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) };
+/// Derives the layout from a blank pointer of ffi's. `None` where ffi's pointers are made in a way that leaves no
+/// room.
+fn derive(ruby: &Ruby, blank: Value) -> Option<Layout> {
+    let layout = match data::untyped(blank) {
+        Some(data) => {
+            let length = data::length(data.block)?;
+            Layout {
+                blank: copy(data.block, length),
+                offset: length.next_multiple_of(align_of::<Native>()),
+                fields: Fields::default(),
+                kind: Kind::Untyped {
+                    mark: data.mark,
+                    free: data.free,
+                },
+            }
+        }
+        None => derive_typed(blank)?,
+    };
+    let fields = find_fields(ruby, layout.blank.len()).unwrap_or_default();
+    Some(Layout { fields, ..layout })
+}
 
-    data_type.parent = parent;
-    data_type.function.dmark = Some(mark);
-    data_type.function.dfree = Some(free);
-    data_type.function.dsize = Some(size);
-    data_type.function.dcompact = Some(compact);
+fn derive_typed(blank: Value) -> Option<Layout> {
+    let data = data::typed(blank)?;
+    let derived = || {
+        // SAFETY: the type of a live object.
+        let mut derived = unsafe { data.data_type.read() };
+        derived.parent = data.data_type;
+        derived.function.dmark = Some(mark);
+        derived.function.dcompact = Some(compact);
+        derived
+    };
+    // SAFETY: as above.
+    let ffi = unsafe { data.data_type.as_ref() }?;
+    if ffi.flags & EMBEDDABLE != 0 {
+        return None;
+    }
+    let dsize = ffi.function.dsize?;
+    // SAFETY: ffi's own function on its own data.
+    let length = unsafe { dsize(data.block) } as usize;
+
+    let mut plain = derived();
+    plain.function.dfree = Some(free_plain);
+    plain.function.dsize = Some(size_plain);
+    let mut native = derived();
+    native.function.dfree = Some(free_native);
+    native.function.dsize = Some(size_native);
     Some(Layout {
-        data_type,
-        blank: bytes.into(),
-        offset: length.next_multiple_of(align_of::<RawSlot>()),
+        blank: copy(data.block, length),
+        offset: length.next_multiple_of(align_of::<Native>()),
+        fields: Fields::default(),
+        kind: Kind::Typed { plain, native },
     })
 }
 
-/// Whether ffi takes an object of the derived type for a pointer: writes go through it and come back.
+fn copy(data: *mut c_void, length: usize) -> Box<[u8]> {
+    // SAFETY: `length` is that of the data of a live object.
+    unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) }.into()
+}
+
+/// Looks for numbers that no other field of a pointer has.
+fn find_fields(ruby: &Ruby, length: usize) -> Result<Fields, Error> {
+    const ADDRESS: usize = 0x5afe_0000;
+    const TYPE_SIZE: i32 = 0x005a_fe01;
+
+    let class = ffi::pointer_class(ruby)?;
+    let number: Value = class.new_instance((TYPE_SIZE, ADDRESS))?;
+    let derived: Value = class.new_instance((TYPE_SIZE, number))?;
+    let nil = rb_sys::Qnil as VALUE;
+    let places = || (0..length).step_by(align_of::<i32>());
+    let words =
+        || places().filter(|at| at + size_of::<VALUE>() <= length && at % align_of::<VALUE>() == 0);
+    let only = |mut found: Vec<usize>| match found.len() {
+        1 => found.pop(),
+        _ => None,
+    };
+    Ok(Fields {
+        address: only(
+            words()
+                .filter(|at| read::<usize>(number, *at) == Some(ADDRESS))
+                .collect(),
+        ),
+        type_size: only(
+            places()
+                .filter(|at| read::<i32>(number, *at) == Some(TYPE_SIZE))
+                .collect(),
+        ),
+        origin: only(
+            words()
+                .filter(|at| read::<VALUE>(derived, *at) == Some(number.as_raw()))
+                .filter(|at| read::<VALUE>(number, *at) == Some(nil))
+                .collect(),
+        ),
+    })
+}
+
+/// What is `at` so many bytes of the data of ffi's `pointer`.
+fn read<T: Copy>(pointer: Value, at: usize) -> Option<T> {
+    let block = match data::untyped(pointer) {
+        Some(data) => data.block,
+        None => data::typed(pointer)?.block,
+    };
+    let field = NonNull::new(block.wrapping_byte_add(at).cast::<T>())?;
+    // SAFETY: `at` is a place within ffi's data that was made for a `T`, or a number of the same size.
+    Some(unsafe { field.read() })
+}
+
+fn fields() -> Fields {
+    LAYOUT.get().map(|layout| layout.fields).unwrap_or_default()
+}
+
+/// The address of `pointer`, a pointer of ffi or ours, if it can be read without asking ffi.
+pub fn address(pointer: Value) -> Option<usize> {
+    read(pointer, fields().address?)
+}
+
+/// The same for the size of what it points to.
+pub fn type_size(pointer: Value) -> Option<i32> {
+    read(pointer, fields().type_size?)
+}
+
+/// Whether `raw`, a pointer of ffi's own class, is an address and nothing else: it keeps no other object alive.
+pub fn is_address(raw: Value) -> bool {
+    let origin = fields().origin.and_then(|at| read::<VALUE>(raw, at));
+    origin == Some(rb_sys::Qnil as VALUE)
+}
+
+/// Whether ffi takes an object of ours for a pointer: writes go through it and come back.
 fn works(ruby: &Ruby, class: RClass) -> Result<bool, Error> {
     let memory: Value = ffi::memory_pointer_class(ruby)?.new_instance((c_int::BITS / 8,))?;
     let address: usize = memory.funcall("address", ())?;
@@ -207,12 +511,12 @@ fn works(ruby: &Ruby, class: RClass) -> Result<bool, Error> {
 /// Has pointers of `class` allocated with a slot, if ffi is such that this works.
 pub fn init(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     let pointer_class = ffi::pointer_class(ruby)?;
-    let Some(layout) = derive(pointer_class.funcall("allocate", ())?) else {
+    let Some(layout) = derive(ruby, pointer_class.funcall("allocate", ())?) else {
         return Ok(());
     };
     LAYOUT.get_or_init(|| layout);
-    // SAFETY: `class` is a class, and `allocate` returns an object of it.
-    unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), Some(allocate)) };
+    // SAFETY: `class` is a class, and `allocate_plain` returns an object of it.
+    unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), Some(allocate_plain)) };
     if !works(ruby, class).unwrap_or(false) {
         // SAFETY: a class.
         let inherited = unsafe { rb_sys::rb_get_alloc_func(pointer_class.as_raw()) };
@@ -220,4 +524,16 @@ pub fn init(ruby: &Ruby, class: RClass) -> Result<(), Error> {
         unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), inherited) };
     }
     Ok(())
+}
+
+/// Has pointers of `class` and its subclasses allocated with room for the state of a native release, if they are
+/// allocated with a slot.
+pub fn make_room(class: RClass) {
+    // SAFETY: a class.
+    let current = unsafe { rb_sys::rb_get_alloc_func(class.as_raw()) };
+    let plain: unsafe extern "C" fn(VALUE) -> VALUE = allocate_plain;
+    if current.is_some_and(|current| ptr::fn_addr_eq(current, plain)) {
+        // SAFETY: `class` is a class, and `allocate_native` returns an object of it.
+        unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), Some(allocate_native)) };
+    }
 }

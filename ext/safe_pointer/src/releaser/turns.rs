@@ -31,7 +31,7 @@ impl Releaser {
     /// Opens a release in which the class's own methods run on this thread. The claim has been won.
     pub fn guard(ruby: &Ruby, rb_self: Obj<Self>) {
         let thread = ruby.thread_current();
-        rb_self.guarded.replace(Some(Guarded {
+        rb_self.extras().guarded.replace(Some(Guarded {
             thread: thread.as_value().into(),
             entered: Entered::new(),
             calling: false,
@@ -71,10 +71,9 @@ impl Releaser {
     }
 
     fn with_guarded<T>(&self, ruby: &Ruby, ask: impl FnOnce(&mut Guarded) -> T) -> Option<T> {
-        let thread = ruby.thread_current();
-        let mut guarded = self.guarded.try_borrow_mut().ok()?;
+        let mut guarded = self.extras.get()?.guarded.try_borrow_mut().ok()?;
         let guarded = guarded.as_mut()?;
-        let here = ruby.get_inner(guarded.thread).as_raw() == thread.as_raw();
+        let here = ruby.get_inner(guarded.thread).as_raw() == ruby.thread_current().as_raw();
         here.then(|| ask(guarded))
     }
 }

@@ -24,7 +24,7 @@ pub fn get(ruby: &Ruby, rb_self: Obj<Releaser>, name: Value) -> Result<Value, Er
 
 pub fn set(ruby: &Ruby, rb_self: Obj<Releaser>, name: Value, value: Value) -> Result<Value, Error> {
     match name.to_string().as_str() {
-        "@autorelease" => rb_self.set_autorelease(value.to_bool()),
+        "@autorelease" => rb_self.set_autorelease(ruby, value.to_bool()),
         "@ptr" => write(rb_self, &rb_self.held, value),
         "@proc" => {
             rb_self.message.set(Message::Call);

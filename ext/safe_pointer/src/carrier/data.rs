@@ -1,0 +1,84 @@
+//! Data objects: C data in Ruby objects, with or without a type.
+
+use std::ffi::c_void;
+
+use magnus::{Value, rb_sys::AsRawValue};
+use rb_sys::{RUBY_DATA_FUNC, VALUE, rb_data_type_t, ruby_value_type};
+
+/// `struct RData` of Ruby up to 3.4. Its bindings are opaque.
+#[repr(C)]
+struct RData {
+    flags: VALUE,
+    class: VALUE,
+    mark: RUBY_DATA_FUNC,
+    free: RUBY_DATA_FUNC,
+    block: *mut c_void,
+}
+
+/// What a data object with a type consists of.
+pub struct Typed {
+    pub data_type: *const rb_data_type_t,
+    pub block: *mut c_void,
+}
+
+/// What a data object without a type consists of, as the pointers of ffi before 1.16 are.
+pub struct Untyped {
+    pub mark: RUBY_DATA_FUNC,
+    pub free: RUBY_DATA_FUNC,
+    pub block: *mut c_void,
+}
+
+fn is_data(object: Value) -> bool {
+    let object = object.as_raw();
+    if rb_sys::macros::SPECIAL_CONST_P(object) {
+        return false;
+    }
+    // SAFETY: an object.
+    let kind = unsafe { rb_sys::macros::RB_BUILTIN_TYPE(object) };
+    kind == ruby_value_type::RUBY_T_DATA
+}
+
+/// `None` if `object` is something else.
+pub fn typed(object: Value) -> Option<Typed> {
+    // SAFETY: asked of data objects only.
+    if !is_data(object) || !unsafe { rb_sys::macros::RTYPEDDATA_P(object.as_raw()) } {
+        return None;
+    }
+    // SAFETY: typed data, as was just seen.
+    let data_type = unsafe { rb_sys::macros::RTYPEDDATA_TYPE(object.as_raw()) };
+    // SAFETY: as for the type.
+    let block = unsafe { rb_sys::macros::RTYPEDDATA_GET_DATA(object.as_raw()) };
+    Some(Typed { data_type, block })
+}
+
+/// `None` if `object` is something else.
+pub fn untyped(object: Value) -> Option<Untyped> {
+    // SAFETY: asked of data objects only.
+    if !is_data(object) || unsafe { rb_sys::macros::RTYPEDDATA_P(object.as_raw()) } {
+        return None;
+    }
+    let data = std::ptr::with_exposed_provenance::<RData>(object.as_raw() as usize);
+    // SAFETY: a live data object without a type has this layout.
+    let data = unsafe { data.as_ref() }?;
+    Some(Untyped {
+        mark: data.mark,
+        free: data.free,
+        block: data.block,
+    })
+}
+
+/// How long `block` is at least, which comes from Ruby's allocator, and so from the C library's.
+pub fn length(block: *mut c_void) -> Option<usize> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: what the block was allocated with is known from the object it belongs to.
+    let length = unsafe { libc::malloc_usable_size(block) };
+    #[cfg(target_os = "macos")]
+    // SAFETY: as above.
+    let length = unsafe { libc::malloc_size(block) };
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "macos")))]
+    let length = {
+        let _ = block;
+        0
+    };
+    (length > 0).then_some(length)
+}

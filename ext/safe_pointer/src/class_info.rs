@@ -1,0 +1,114 @@
+//! What is known about a pointer class, so that making a pointer need not ask.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use magnus::{
+    DataTypeFunctions, Error, Module, Object, RClass, RModule, Ruby, TryConvert, TypedData, Value,
+    gc::Marker,
+    prelude::*,
+    typed_data::Obj,
+    value::{LazyId, Opaque},
+};
+
+use crate::{
+    native::{self, NativeFunction, NativeRelease},
+    pointer,
+    process::{self, ForkPolicy},
+    queue::{self, Jobs, ReleaseQueue},
+};
+
+/// Without an `@`, Ruby code cannot see it.
+static INFO: LazyId = LazyId::new("safe_pointer_class_info");
+
+/// Looked up before the first pointer of a class is made, and again after the class has changed.
+#[derive(TypedData)]
+#[magnus(class = "SafePointer::ClassInfo", free_immediately, mark)]
+pub struct ClassInfo {
+    /// Whether the class has code that reads `@releaser`.
+    pub reads_releaser: bool,
+    /// The C function that releases pointers of the class, if nothing of Ruby is to take part in it.
+    pub native: Option<&'static NativeRelease>,
+    queue: Option<Opaque<Value>>,
+}
+
+impl DataTypeFunctions for ClassInfo {
+    fn mark(&self, marker: &Marker) {
+        if let Some(queue) = self.queue {
+            marker.mark(queue);
+        }
+    }
+}
+
+impl ClassInfo {
+    /// Where releases wait for what the garbage collector has found dead.
+    pub fn queue(&self, ruby: &Ruby) -> Option<Obj<ReleaseQueue>> {
+        Obj::try_convert(ruby.get_inner(self.queue?)).ok()
+    }
+}
+
+/// What is known about `class`, and has guarded what came past the hooks.
+pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
+    let known: Value = class.ivar_get(*INFO)?;
+    if let Ok(info) = Obj::try_convert(known) {
+        return Ok(info);
+    }
+    let guard: RModule = pointer::class(ruby)?.const_get("Guard")?;
+    let reads_releaser: bool = guard.funcall("check", (class,))?;
+    let queue: Option<Obj<ReleaseQueue>> = class.funcall("release_queue", ())?;
+    let native = match native_function(ruby, class)? {
+        Some(function) if !reads_releaser => {
+            let jobs = queue.map_or_else(
+                || Arc::clone(queue::default_jobs()),
+                |queue| Arc::clone(queue.jobs()),
+            );
+            Some(native_release(function, jobs))
+        }
+        _ => None,
+    };
+    let info = ruby.obj_wrap(ClassInfo {
+        reads_releaser,
+        native,
+        queue: queue.map(|queue| queue.as_value().into()),
+    });
+    if !class.is_frozen() {
+        class.ivar_set(*INFO, info)?;
+    }
+    Ok(info)
+}
+
+/// Has `class` looked at again.
+pub fn forget(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    match class.is_frozen() {
+        true => Ok(()),
+        false => class.ivar_set(*INFO, ruby.qnil()),
+    }
+}
+
+fn native_function(ruby: &Ruby, class: RClass) -> Result<Option<NativeFunction>, Error> {
+    if process::fork_policy_of(ruby, class.as_value())? == ForkPolicy::Discard {
+        return Ok(None);
+    }
+    let address: Option<usize> = class.funcall("native_release_address", ())?;
+    Ok(address.and_then(native::function))
+}
+
+/// The release by `function` and `jobs`. There is one of each for all classes, however often they change.
+fn native_release(function: NativeFunction, jobs: Arc<Jobs>) -> &'static NativeRelease {
+    static ALL: Mutex<Vec<&'static NativeRelease>> = Mutex::new(vec![]);
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(release) = all.iter().find(|release| release.is(function, &jobs)) {
+        return release;
+    }
+    let release = NativeRelease::new(function, jobs);
+    all.push(release);
+    release
+}
+
+/// Defines the class that Ruby code does not see.
+pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
+    LazyId::force(&INFO, ruby);
+    let class = safe_pointer.define_class("ClassInfo", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    safe_pointer.funcall::<_, _, Value>("private_constant", ("ClassInfo",))?;
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! The keyword arguments of a pointer, and of a releaser.
+
+use magnus::{
+    Error, RHash, Ruby, Value,
+    prelude::*,
+    scan_args::{get_kwargs, scan_args},
+    typed_data::Obj,
+};
+use safe_pointer_core::{
+    Hold,
+    family::{self, Bond},
+};
+
+use crate::{
+    carrier, ffi, pointer,
+    process::ForkPolicy,
+    queue::ReleaseQueue,
+    releaser::{self, Kin, Releaser},
+};
+
+/// What `parent:`, `freed_by_parent:`, `size:`, `fork_policy:` and `release_queue:` say.
+#[derive(Default)]
+pub struct Options {
+    parent: Option<Parent>,
+    within: bool,
+    size: usize,
+    fork_policy: Option<ForkPolicy>,
+    queue: Option<Obj<ReleaseQueue>>,
+}
+
+/// What is given as a parent: a pointer, a struct or a releaser.
+#[derive(Clone, Copy)]
+pub struct Parent {
+    value: Value,
+    releaser: Obj<Releaser>,
+}
+
+/// One or two arguments, and keywords for [`Options`].
+pub fn scan(
+    ruby: &Ruby,
+    args: &[Value],
+    of: Value,
+) -> Result<(Value, Option<Value>, Options), Error> {
+    // SAFETY: looks at the frame of the method that Ruby has called.
+    if unsafe { rb_sys::rb_keyword_given_p() } == 0 {
+        ruby.check_arity(args.len(), 1..3)?;
+        return Ok((args[0], args.get(1).copied(), Options::default()));
+    }
+    let args = scan_args::<(Value,), (Option<Value>,), (), (), RHash, ()>(args)?;
+    let options = Options::parse(ruby, args.keywords, of)?;
+    Ok((args.required.0, args.optional.0, options))
+}
+
+impl Options {
+    /// Whether nothing is asked for.
+    pub fn are_default(&self) -> bool {
+        self.parent.is_none()
+            && self.size == 0
+            && self.fork_policy.is_none()
+            && self.queue.is_none()
+    }
+
+    fn parse(ruby: &Ruby, keywords: RHash, of: Value) -> Result<Self, Error> {
+        type Given = Option<Value>;
+        type Values = (Given, Option<bool>, Given, Given, Given);
+        let names = [
+            "parent",
+            "freed_by_parent",
+            "size",
+            "fork_policy",
+            "release_queue",
+        ];
+        let (parent, within, size, fork_policy, queue) =
+            get_kwargs::<_, (), Values, ()>(keywords, &[], &names)?.optional;
+        let parent = parent.filter(|parent| !parent.is_nil());
+        let within = within.unwrap_or(false);
+        if within && parent.is_none() {
+            let message = format!("{of}.new: freed_by_parent without a parent");
+            return Err(Error::new(ruby.exception_arg_error(), message));
+        }
+        Ok(Self {
+            parent: parent
+                .map(|parent| Parent::new(ruby, parent, &format!("{of}.new")))
+                .transpose()?,
+            within,
+            size: match size {
+                Some(size) => parse_size(ruby, size, &format!("{of}.new"))?,
+                None => 0,
+            },
+            fork_policy: fork_policy
+                .filter(|policy| !policy.is_nil())
+                .map(|policy| parse_fork_policy(ruby, policy, of))
+                .transpose()?,
+            queue: queue
+                .filter(|queue| !queue.is_nil())
+                .map(|queue| parse_queue(ruby, queue, of))
+                .transpose()?,
+        })
+    }
+
+    /// Gives `releaser`, whose pointer is `pointer` if it has one, what the options say, and has `make` do the rest
+    /// of the construction. If that fails, no parent may wait for what nobody will ever release.
+    pub fn apply(
+        self,
+        ruby: &Ruby,
+        releaser: Obj<Releaser>,
+        pointer: Option<Value>,
+        make: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let made = self.give(ruby, releaser, pointer).and_then(|()| make());
+        if made.is_err() {
+            Releaser::detach(ruby, releaser)?;
+        }
+        made
+    }
+
+    fn give(
+        self,
+        ruby: &Ruby,
+        releaser: Obj<Releaser>,
+        pointer: Option<Value>,
+    ) -> Result<(), Error> {
+        if let Some(policy) = self.fork_policy {
+            releaser.set_fork_policy(policy);
+        }
+        if let Some(queue) = self.queue {
+            Releaser::set_queue(releaser, queue);
+        }
+        if let Some(parent) = self.parent {
+            let bond = if self.within {
+                Bond::Within
+            } else {
+                Bond::Before
+            };
+            let of = match pointer {
+                Some(pointer) => pointer.class(),
+                None => releaser.as_value().class(),
+            };
+            parent.adopt(ruby, releaser, pointer, bond, &format!("{of}.new"))?;
+        }
+        releaser.set_size(ruby, self.size);
+        Ok(())
+    }
+}
+
+impl Parent {
+    /// `value` as a parent; `method` asks for one.
+    pub fn new(ruby: &Ruby, value: Value, method: &str) -> Result<Self, Error> {
+        let releaser = match Obj::try_convert(value) {
+            Ok(releaser) => Some(releaser),
+            Err(_) => carrier::find(ruby, ffi::memory(ruby, value)?)?,
+        };
+        let Some(releaser) = releaser else {
+            let message = format!(
+                "{method}: parent must be a SafePointer, a struct of one or a SafePointer::Releaser, not {}",
+                value.inspect()
+            );
+            return Err(Error::new(ruby.exception_type_error(), message));
+        };
+        Ok(Self { value, releaser })
+    }
+
+    /// Refuses `child`, whose descendant this is. One that is only being made has none.
+    pub fn check_descent(
+        self,
+        ruby: &Ruby,
+        child: Obj<Releaser>,
+        method: &str,
+    ) -> Result<Self, Error> {
+        if family::descends(&Kin(self.releaser), &Kin(child)) {
+            let message = format!(
+                "{method}: {} cannot be the parent, as it is or descends from the child",
+                self.value.inspect()
+            );
+            return Err(Error::new(ruby.exception_arg_error(), message));
+        }
+        Ok(self)
+    }
+
+    /// Ties `child` to this parent, in place of the one it has.
+    pub fn adopt(
+        self,
+        ruby: &Ruby,
+        child: Obj<Releaser>,
+        pointer: Option<Value>,
+        bond: Bond,
+        method: &str,
+    ) -> Result<(), Error> {
+        let parent = Kin(self.releaser);
+        // What is NULL is never released: there is nothing to wait for.
+        let tied = child.address() != Some(0);
+        let granted = match bond {
+            Bond::Before if tied => family::hold(&parent, Hold::Child),
+            _ => family::admits(&parent, Hold::Child),
+        };
+        if !granted {
+            let message = format!("{method}: the parent {} is released", self.value.inspect());
+            return Err(pointer::released_error(ruby, message)?);
+        }
+        if bond == Bond::Within
+            && let Some(pointer) = pointer
+        {
+            Releaser::add_within(ruby, self.releaser, pointer)?;
+        }
+        if tied {
+            releaser::tie(ruby, child, Some((self.releaser, bond)))?;
+        }
+        match pointer {
+            Some(pointer) => carrier::set_parent(ruby, pointer, self.value),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A number of bytes; `method` asks for it.
+pub fn parse_size(ruby: &Ruby, size: Value, method: &str) -> Result<usize, Error> {
+    let bytes: Option<isize> = match size.is_kind_of(ruby.class_integer()) {
+        true => isize::try_convert(size).ok(),
+        false => {
+            let message = format!("{method}: size must be an Integer, not {}", size.inspect());
+            return Err(Error::new(ruby.exception_type_error(), message));
+        }
+    };
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| {
+            let message = format!("{method}: size must be a number of bytes, not {size}");
+            Error::new(ruby.exception_arg_error(), message)
+        })
+}
+
+fn parse_fork_policy(ruby: &Ruby, policy: Value, of: Value) -> Result<ForkPolicy, Error> {
+    ForkPolicy::from_value(policy).ok_or_else(|| {
+        let message = format!(
+            "{of}.new: fork_policy must be :release or :discard, not {}",
+            policy.inspect()
+        );
+        Error::new(ruby.exception_arg_error(), message)
+    })
+}
+
+fn parse_queue(ruby: &Ruby, queue: Value, of: Value) -> Result<Obj<ReleaseQueue>, Error> {
+    Obj::try_convert(queue).map_err(|_| {
+        let message = format!(
+            "{of}.new: release_queue must be a SafePointer::ReleaseQueue, not {}",
+            queue.inspect()
+        );
+        Error::new(ruby.exception_type_error(), message)
+    })
+}

@@ -1,0 +1,92 @@
+//! Work that the garbage collector leaves: done between two instructions, when Ruby is at a place where anything may
+//! run.
+
+use std::{
+    ffi::c_void,
+    ptr,
+    sync::atomic::{
+        AtomicBool,
+        Ordering::{AcqRel, Relaxed, Release},
+    },
+};
+
+use magnus::{Error, Ruby, Value, prelude::*};
+
+use crate::{pointer, queue, releaser::is_releasing};
+
+/// Whether the work has been scheduled and not begun.
+static SCHEDULED: AtomicBool = AtomicBool::new(false);
+
+/// Whether it was not begun because the thread was in a release: that of one pointer would run within that of another,
+/// and so on without end.
+static MISSED: AtomicBool = AtomicBool::new(false);
+
+/// Has [`run`] called soon. May be called in the midst of a garbage collection.
+pub fn schedule() {
+    if !SCHEDULED.swap(true, AcqRel) && !request() {
+        SCHEDULED.store(false, Release);
+    }
+}
+
+/// Called when a thread has left a release.
+pub fn catch_up() {
+    if MISSED.load(Relaxed) && MISSED.swap(false, AcqRel) {
+        schedule();
+    }
+}
+
+#[cfg(ruby_gte_3_3)]
+mod handle {
+    use std::sync::OnceLock;
+
+    pub static HANDLE: OnceLock<rb_sys::rb_postponed_job_handle_t> = OnceLock::new();
+}
+
+#[cfg(ruby_gte_3_3)]
+fn request() -> bool {
+    let Some(handle) = handle::HANDLE.get() else {
+        return false;
+    };
+    // SAFETY: may be called anywhere, with a handle that Ruby has given.
+    unsafe { rb_sys::rb_postponed_job_trigger(*handle) };
+    true
+}
+
+#[cfg(not(ruby_gte_3_3))]
+fn request() -> bool {
+    // SAFETY: may be called anywhere. It fails if too much is scheduled.
+    unsafe { rb_sys::rb_postponed_job_register_one(0, Some(run), ptr::null_mut()) != 0 }
+}
+
+unsafe extern "C" fn run(_: *mut c_void) {
+    SCHEDULED.store(false, Release);
+    if is_releasing() {
+        MISSED.store(true, Release);
+        return;
+    }
+    if let Ok(ruby) = Ruby::get() {
+        // What a release raises has been reported; what else there is (a `throw`, the end of the thread) has nowhere to
+        // go from here.
+        let _ = work(&ruby);
+    }
+}
+
+fn work(ruby: &Ruby) -> Result<(), Error> {
+    let Some(queue) = queue::default(ruby) else {
+        return Ok(());
+    };
+    let drained = queue.drain(ruby, usize::MAX);
+    let woken: Result<Value, Error> = pointer::class(ruby)?
+        .const_get::<_, Value>("ReleaseQueue")?
+        .funcall("wake_all", ());
+    drained.and(woken.map(drop))
+}
+
+/// Prepares Ruby for [`schedule`].
+pub fn init() {
+    #[cfg(ruby_gte_3_3)]
+    handle::HANDLE.get_or_init(|| {
+        // SAFETY: `run` lives for ever, and needs no data.
+        unsafe { rb_sys::rb_postponed_job_preregister(0, Some(run), ptr::null_mut()) }
+    });
+}

@@ -1,0 +1,303 @@
+//! `SafePointer::ReleaseQueue`: releases that wait for a good moment, or for a certain thread.
+
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use magnus::{
+    DataTypeFunctions, Error, Module, Object, RClass, Ruby, TryConvert, TypedData, Value,
+    gc::Marker,
+    method,
+    prelude::*,
+    scan_args::{get_kwargs, scan_args},
+    typed_data::{Obj, Writebarrier},
+    value::Opaque,
+};
+use safe_pointer_core::Queue;
+
+use crate::{
+    native::NativeFunction,
+    postponed,
+    releaser::{self, Releaser},
+};
+
+/// The jobs of one queue.
+///
+/// Apart from the Ruby object, for what the garbage collector finds dead: it may be sweeping that object too.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    jobs: Queue<Job>,
+    closed: AtomicBool,
+    /// Whether the jobs are carried out without anybody asking.
+    by_itself: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Job {
+    Native {
+        function: NativeFunction,
+        address: usize,
+    },
+    /// The one that has waited longest in [`ReleaseQueue::releasers`].
+    Releaser,
+}
+
+impl Jobs {
+    /// Has `function` release what is at `address`. May be called in the midst of a garbage collection.
+    pub fn push(&self, function: NativeFunction, address: usize) {
+        match self.closed.load(Relaxed) {
+            true => default_jobs().add(Job::Native { function, address }),
+            false => self.add(Job::Native { function, address }),
+        }
+    }
+
+    fn add(&self, job: Job) {
+        self.jobs.push(job);
+        if self.by_itself.load(Relaxed) {
+            postponed::schedule();
+        }
+    }
+}
+
+/// Jobs that nobody has a queue for: they are carried out as soon as Ruby is at a place where that is safe.
+pub fn default_jobs() -> &'static Arc<Jobs> {
+    static DEFAULT: OnceLock<Arc<Jobs>> = OnceLock::new();
+    DEFAULT.get_or_init(|| {
+        Arc::new(Jobs {
+            by_itself: AtomicBool::new(true),
+            ..Jobs::default()
+        })
+    })
+}
+
+static CLASS: OnceLock<Opaque<RClass>> = OnceLock::new();
+static DEFAULT: OnceLock<Opaque<Obj<ReleaseQueue>>> = OnceLock::new();
+
+/// The class `SafePointer::ReleaseQueue`.
+pub fn class(ruby: &Ruby) -> Result<RClass, Error> {
+    CLASS
+        .get()
+        .map(|class| ruby.get_inner(*class))
+        .ok_or_else(|| Error::new(ruby.exception_load_error(), "safe_pointer is not loaded"))
+}
+
+/// The queue of [`default_jobs`].
+pub fn default(ruby: &Ruby) -> Option<Obj<ReleaseQueue>> {
+    DEFAULT.get().map(|queue| ruby.get_inner(*queue))
+}
+
+/// A queue of releases.
+#[derive(TypedData)]
+#[magnus(class = "SafePointer::ReleaseQueue", free_immediately, mark, size)]
+pub struct ReleaseQueue {
+    jobs: Arc<Jobs>,
+    releasers: Mutex<Chain>,
+}
+
+/// Releasers, each of which refers to the next one.
+#[derive(Default)]
+struct Chain {
+    ends: Option<(Opaque<Value>, Opaque<Value>)>,
+}
+
+impl DataTypeFunctions for ReleaseQueue {
+    fn mark(&self, marker: &Marker) {
+        // Nothing that can start a GC runs while the chain is locked.
+        let chain = self
+            .releasers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((first, last)) = chain.ends {
+            marker.mark(first);
+            marker.mark(last);
+        }
+    }
+}
+
+impl Chain {
+    fn push(&mut self, ruby: &Ruby, releaser: Obj<Releaser>) {
+        let last = releaser.as_value().into();
+        self.ends = Some(match self.ends {
+            None => (last, last),
+            Some((first, before)) => {
+                if let Ok(before) = Obj::<Releaser>::try_convert(ruby.get_inner(before)) {
+                    before.set_next(Some(last));
+                    before.writebarrier(releaser);
+                }
+                (first, last)
+            }
+        });
+    }
+
+    fn pop(&mut self, ruby: &Ruby) -> Option<Obj<Releaser>> {
+        let (first, last) = self.ends?;
+        let releaser = Obj::<Releaser>::try_convert(ruby.get_inner(first)).ok()?;
+        self.ends = releaser.next().map(|next| (next, last));
+        releaser.set_next(None);
+        Some(releaser)
+    }
+}
+
+impl ReleaseQueue {
+    fn wrap(ruby: &Ruby, jobs: Arc<Jobs>) -> Obj<Self> {
+        ruby.obj_wrap(Self {
+            jobs,
+            releasers: Mutex::default(),
+        })
+    }
+
+    pub fn jobs(&self) -> &Arc<Jobs> {
+        &self.jobs
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.jobs.closed.load(Relaxed)
+    }
+
+    /// Has `releaser` release later.
+    pub fn push(&self, ruby: &Ruby, releaser: Obj<Releaser>) {
+        let mut chain = self
+            .releasers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        chain.push(ruby, releaser);
+        drop(chain);
+        self.jobs.add(Job::Releaser);
+    }
+
+    fn pop(&self, ruby: &Ruby) -> Option<Obj<Releaser>> {
+        let mut chain = self
+            .releasers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        chain.pop(ruby)
+    }
+
+    /// Carries out at most `max` of the jobs that are there now; those that come meanwhile wait for the next time, so
+    /// that nobody is kept here for ever. Returns how many. What a job raises is reported.
+    pub fn drain(&self, ruby: &Ruby, max: usize) -> Result<usize, Error> {
+        let mut done = 0;
+        let due = self.jobs.jobs.len().min(max);
+        while done < due
+            && let Some(job) = self.jobs.jobs.pop()
+        {
+            done += 1;
+            match job {
+                Job::Native { function, address } => function.call(address),
+                Job::Releaser => {
+                    if let Some(releaser) = self.pop(ruby) {
+                        Releaser::run(ruby, releaser)?;
+                    }
+                }
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// Releases what is due, on the calling thread: what is in the queue when this is called, at most `max` of it. An error
+/// of one release is reported (see {SafePointer.on_release_error}) and does not stop the others. Does nothing inside
+/// a release.
+///
+/// @param max [Integer, nil]
+/// @return [Integer] how many were released
+/// @raise [TypeError, ArgumentError] if `max` is no Integer, or negative
+fn drain(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, args: &[Value]) -> Result<usize, Error> {
+    let args = scan_args::<(), (), (), (), _, ()>(args)?;
+    let (max,) = get_kwargs::<_, (), (Option<Value>,), ()>(args.keywords, &[], &["max"])?.optional;
+    let max = match max.filter(|max| !max.is_nil()) {
+        None => usize::MAX,
+        Some(max) if !max.is_kind_of(ruby.class_integer()) => {
+            let message = format!(
+                "SafePointer::ReleaseQueue#drain: max must be an Integer, not {}",
+                max.inspect()
+            );
+            return Err(Error::new(ruby.exception_type_error(), message));
+        }
+        Some(max) => usize::try_convert(max).map_err(|_| {
+            let message = format!("SafePointer::ReleaseQueue#drain: max must not be {max}");
+            Error::new(ruby.exception_arg_error(), message)
+        })?,
+    };
+    match releaser::is_releasing() {
+        true => Ok(0),
+        false => rb_self.drain(ruby, max),
+    }
+}
+
+/// How many releases wait.
+///
+/// @return [Integer]
+fn size(rb_self: &ReleaseQueue) -> usize {
+    rb_self.jobs.jobs.len()
+}
+
+/// Whether none waits.
+///
+/// @return [Boolean]
+fn is_empty(rb_self: &ReleaseQueue) -> bool {
+    rb_self.jobs.jobs.is_empty()
+}
+
+/// The largest number of releases that have waited at once.
+///
+/// @return [Integer]
+fn high_water(rb_self: &ReleaseQueue) -> usize {
+    rb_self.jobs.jobs.high_water()
+}
+
+/// Whether it has been closed.
+///
+/// @return [Boolean]
+fn is_closed(rb_self: &ReleaseQueue) -> bool {
+    rb_self.is_closed()
+}
+
+/// From here on nothing comes to wait here.
+fn shut(rb_self: &ReleaseQueue) {
+    rb_self.jobs.closed.store(true, Relaxed);
+}
+
+/// Has somebody come by whenever there are jobs.
+fn watch(rb_self: &ReleaseQueue) {
+    rb_self.jobs.by_itself.store(true, Relaxed);
+}
+
+/// Has `releaser` release from here, or as if there was no queue if this one is closed.
+fn push(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, releaser: Obj<Releaser>) {
+    let closed = rb_self.is_closed();
+    let queue = default(ruby).filter(|_| closed).unwrap_or(rb_self);
+    queue.push(ruby, releaser);
+}
+
+fn the_default(ruby: &Ruby, _class: RClass) -> Option<Obj<ReleaseQueue>> {
+    default(ruby)
+}
+
+/// A queue that somebody drains.
+fn make(ruby: &Ruby, _class: RClass) -> Obj<ReleaseQueue> {
+    ReleaseQueue::wrap(ruby, Arc::default())
+}
+
+/// Defines `SafePointer::ReleaseQueue`.
+pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
+    let class = safe_pointer.define_class("ReleaseQueue", ruby.class_object())?;
+    CLASS.get_or_init(|| class.into());
+    class.undef_default_alloc_func();
+    class.define_private_method("push", method!(push, 1))?;
+    class.define_private_method("shut", method!(shut, 0))?;
+    class.define_private_method("watch", method!(watch, 0))?;
+    class.define_method("drain", method!(drain, -1))?;
+    class.define_method("size", method!(size, 0))?;
+    class.define_method("empty?", method!(is_empty, 0))?;
+    class.define_method("high_water", method!(high_water, 0))?;
+    class.define_method("closed?", method!(is_closed, 0))?;
+    let singleton = class.singleton_class()?;
+    singleton.define_private_method("make", method!(make, 0))?;
+    singleton.define_private_method("default", method!(the_default, 0))?;
+    let default = ReleaseQueue::wrap(ruby, Arc::clone(default_jobs()));
+    ruby.gc_register_mark_object(default);
+    DEFAULT.get_or_init(|| default.into());
+    Ok(())
+}

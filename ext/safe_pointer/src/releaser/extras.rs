@@ -1,0 +1,80 @@
+//! What only some releases need.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::{Mutex, PoisonError},
+};
+
+use magnus::{Value, gc::Marker, value::Opaque};
+use safe_pointer_core::family::Bond;
+
+use super::{request::Request, turns::Guarded, weak::Weak};
+use crate::process::ForkPolicy;
+
+/// Made when first needed, so that the releases without pay for a pointer only.
+#[derive(Default)]
+pub struct Extras {
+    /// The parent, by its releaser. Finalizers on other threads come here too, in other Ractors even.
+    tie: Mutex<Option<(Opaque<Value>, Bond)>>,
+    /// The threads that have a lease, each as often as it has one.
+    pub lessees: RefCell<Vec<Opaque<Value>>>,
+    /// The release that waits for holds to end.
+    pub request: RefCell<Option<Request>>,
+    /// The release that runs in methods of the pointer's class.
+    pub guarded: RefCell<Option<Guarded>>,
+    /// The pointer whose release this is, where it was asked to be known.
+    pub owner: Weak,
+    /// The pointers that this release destroys too.
+    pub within: Weak,
+    /// In bytes.
+    pub size: Cell<usize>,
+    /// How much of it the garbage collector counts now.
+    pub counted: Cell<usize>,
+    /// Where it is released when the garbage collector has found the pointer dead.
+    pub queue: Cell<Option<Opaque<Value>>>,
+    /// The next one in the queue that this waits in.
+    pub next: Cell<Option<Opaque<Value>>>,
+    /// Whether what waits in the queue has been claimed already.
+    pub due: Cell<bool>,
+    /// What goes before the policy of the pointer's class.
+    pub fork_policy: Cell<Option<ForkPolicy>>,
+}
+
+impl Extras {
+    pub fn tie(&self) -> Option<(Opaque<Value>, Bond)> {
+        *self.tie.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the tie there was.
+    pub fn replace_tie(&self, tie: Option<(Opaque<Value>, Bond)>) -> Option<(Opaque<Value>, Bond)> {
+        let mut current = self.tie.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, tie)
+    }
+
+    /// Calls `visit` with each reference. A GC finds nothing borrowed: nothing that can start one runs meanwhile.
+    pub fn mark(&self, marker: &Marker) {
+        if let Some((parent, _)) = self.tie() {
+            marker.mark(parent);
+        }
+        if let Ok(lessees) = self.lessees.try_borrow() {
+            lessees.iter().for_each(|thread| marker.mark(*thread));
+        }
+        if let Ok(request) = self.request.try_borrow()
+            && let Some(request) = request.as_ref()
+        {
+            request.mark(marker);
+        }
+        if let Ok(guarded) = self.guarded.try_borrow()
+            && let Some(guarded) = guarded.as_ref()
+        {
+            marker.mark(guarded.thread);
+        }
+        for cell in [&self.queue, &self.next] {
+            if let Some(value) = cell.get() {
+                marker.mark(value);
+            }
+        }
+        self.owner.mark(marker);
+        self.within.mark(marker);
+    }
+}

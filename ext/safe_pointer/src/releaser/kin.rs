@@ -1,0 +1,101 @@
+//! Releasers as members of families, and the releases that become due there.
+
+use magnus::{
+    Error, Ruby, TryConvert, Value,
+    prelude::*,
+    rb_sys::AsRawValue,
+    typed_data::{Obj, Writebarrier},
+    value::Opaque,
+};
+use safe_pointer_core::{
+    State, Trigger,
+    family::{self, Bond, Member, Tie},
+};
+
+use super::{Releaser, request::Request};
+use crate::{
+    errors::{self, Occasion},
+    process,
+};
+
+/// A releaser as one of a family.
+#[derive(Clone, Copy)]
+pub struct Kin(pub Obj<Releaser>);
+
+/// A release that waited for holds to end, and now runs on the thread that ended the last one.
+pub type Due = Option<(Kin, Trigger)>;
+
+impl PartialEq for Kin {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_raw() == other.0.as_raw()
+    }
+}
+
+impl Kin {
+    fn of(tie: Option<(Opaque<Value>, Bond)>) -> Option<Tie<Self>> {
+        let (parent, bond) = tie?;
+        let parent = Obj::try_convert(Ruby::get().ok()?.get_inner(parent)).ok()?;
+        let parent = Kin(parent);
+        Some(Tie { parent, bond })
+    }
+}
+
+impl Member for Kin {
+    fn state(&self) -> &State {
+        &self.0.state
+    }
+
+    fn tie(&self) -> Option<Tie<Self>> {
+        Self::of(self.0.extras.get()?.tie())
+    }
+
+    fn untie(&self) -> Option<Tie<Self>> {
+        Self::of(self.0.extras.get()?.replace_tie(None))
+    }
+}
+
+/// Ties `child` to a parent, which the caller holds for it if the bond wants that, instead of the one it has.
+pub fn tie(
+    ruby: &Ruby,
+    child: Obj<Releaser>,
+    parent: Option<(Obj<Releaser>, Bond)>,
+) -> Result<(), Error> {
+    let tie = parent.map(|(parent, bond)| (parent.as_value().into(), bond));
+    let old = Kin::of(child.extras().replace_tie(tie));
+    if let Some((parent, _)) = parent {
+        child.writebarrier(parent);
+    }
+    match old {
+        Some(old) => settle(ruby, family::let_go(old.parent), Occasion::Child),
+        None => Ok(()),
+    }
+}
+
+/// Carries out the release that is due, and those that become due thereby. Errors are reported; what is none
+/// (a `throw`, the end of the thread) goes on its way afterwards.
+pub fn settle(ruby: &Ruby, mut due: Due, occasion: Occasion) -> Result<(), Error> {
+    let mut left = Ok(());
+    while let Some((Kin(releaser), trigger)) = due {
+        // What GC found dead goes where its class wants that released.
+        if trigger == Trigger::Finalizer
+            && occasion != Occasion::Queue
+            && let Some(queue) = releaser.queue(ruby)
+            && !process::is_ending(ruby).unwrap_or(true)
+        {
+            Releaser::defer(ruby, releaser, queue);
+            break;
+        }
+        let (pointer, own) = Request::take(ruby, releaser);
+        let result = match (trigger, pointer, own) {
+            (Trigger::Free, Some(pointer), Some(own)) => own.run(ruby, releaser, pointer),
+            _ => releaser.call_claimed(ruby),
+        };
+        let class = releaser.pointer_class(ruby);
+        let ended;
+        (due, ended) = Releaser::end(ruby, releaser, pointer);
+        let reported =
+            result.or_else(|error| errors::report(ruby, error, class, releaser.address, occasion));
+        left = left.and(reported).and(ended);
+    }
+    left
+}

@@ -1,0 +1,49 @@
+# frozen_string_literal: true
+
+class SafePointer
+  # What becomes of pointers in a forked process.
+  module Fork
+    # For pointer classes.
+    module Policy
+      # What a forked process does with the pointers of this class, and of subclasses that do not say otherwise, that
+      # were made before the fork: with `:release` GC and exit release them in both processes, as
+      # `FFI::AutoPointer` does; with `:discard` they leave them alone in the forked one. An explicit `free` releases
+      # in either case.
+      #
+      # @overload fork_policy(policy)
+      #   @param policy [:release, :discard]
+      #   @raise [ArgumentError] if it is something else
+      # @return [Symbol] the policy in force
+      def fork_policy(policy = nil)
+        unless [nil, :release, :discard].include?(policy)
+          raise ArgumentError, "#{self}.fork_policy: must be :release or :discard, not #{policy.inspect}"
+        end
+
+        if policy
+          @fork_policy = policy
+          Guard.forget(self)
+        end
+        declared_fork_policy || :release
+      end
+
+      # What this class says, or else the next superclass that says something. `nil` if none does.
+      #
+      # @api private
+      def declared_fork_policy
+        @fork_policy || (superclass.declared_fork_policy if superclass.is_a?(Policy))
+      end
+    end
+
+    # Ruby calls this for each of its ways to fork, and not for `Process.daemon`, which goes on as the same process.
+    def _fork
+      super.tap do |pid|
+        next unless pid.zero?
+
+        SafePointer.send(:forked)
+        ReleaseQueue.send(:wake_all)
+      end
+    end
+  end
+end
+
+Process.singleton_class.prepend(SafePointer::Fork) if Process.respond_to?(:_fork)

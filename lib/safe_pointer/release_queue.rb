@@ -1,0 +1,63 @@
+# frozen_string_literal: true
+
+class SafePointer
+  # Where releases wait for the thread that may carry them out.
+  #
+  # What GC finds dead of a class with a `release_queue` goes there instead of being released on whatever thread is
+  # running, and {#drain} releases it. An explicit `free` releases at once, on the thread that calls it. What is left at
+  # the end of the process is released then.
+  class ReleaseQueue
+    # For pointer classes.
+    module Declaration
+      # Has what GC finds dead of this class, and of subclasses that do not say otherwise, wait in `queue`.
+      #
+      # @overload release_queue(queue)
+      #   @param queue [SafePointer::ReleaseQueue]
+      #   @raise [TypeError] if it is something else
+      # @return [SafePointer::ReleaseQueue, nil] the queue in force
+      def release_queue(queue = nil)
+        if queue
+          queue.is_a?(ReleaseQueue) or
+            raise TypeError, "#{self}.release_queue: must be a SafePointer::ReleaseQueue, not #{queue.inspect}"
+          @release_queue = queue
+          Guard.forget(self)
+        end
+        @release_queue || (superclass.release_queue if superclass.respond_to?(:release_queue))
+      end
+    end
+
+    class << self
+      # @param thread [Boolean] whether a thread of the queue's own drains it. It does not keep the process alive, and
+      #   is started anew in a forked process when there is something to do
+      # @return [SafePointer::ReleaseQueue]
+      def new(thread: false)
+        make.tap { |queue| Worker.new(queue) if thread }
+      end
+
+      private
+
+      # Called by the extension when there may be something to do.
+      def wake_all
+        Worker.wake_all
+      end
+    end
+
+    # Releases what is due, and takes no more: from here on, what would come here is released as if there was no
+    # queue. Ends the queue's own thread, if it has one.
+    #
+    # @return [nil]
+    def close
+      shut
+      Worker.dismiss(self)
+      drain
+      nil
+    end
+
+    # @return [String]
+    def inspect
+      "#<#{self.class} size=#{size}#{" closed" if closed?}>"
+    end
+  end
+end
+
+require "safe_pointer/release_queue/worker"
