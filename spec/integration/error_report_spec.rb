@@ -18,10 +18,20 @@ RSpec.describe "an error in a release nobody called for" do
       full_gc
     when :exit
       @alive_at_exit = make.call
+    when :lease
+      Array(make.call).each { |pointer| pointer.use { pointer.free } }
+    when :child
+      Array(make.call).each do |pointer|
+        child = Handle.new(Oracle.create, parent: pointer)
+        pointer.free
+        child.detach
+      end
     end
   end
 
-  %i[gc exit].each do |trigger|
+  wordings = {gc: "at GC", exit: "at exit", lease: "after its last lease", child: "after its last child"}
+
+  wordings.each do |trigger, wording|
     describe "at #{trigger}" do
       it "is one warning: class, address, trigger, error and message" do
         child = fork_child do |events|
@@ -33,16 +43,31 @@ RSpec.describe "an error in a release nobody called for" do
         expect(rest).to eq [:entered]
         expect(child.stderr.lines).to match [
           a_string_including("Faulty", "Faulty::Refusal", "device busy")
-            .and(matching(/0x0*#{address.to_s(16)}\b/)).and(matching(/\b#{trigger}\b/i))
+            .and(matching(/0x0*#{address.to_s(16)}\b/)).and(matching(/\b#{wording}\b/))
         ]
         expect(child).to have_attributes(exitstatus: 0, stdout: "")
+      end
+
+      it "is worded the same wherever it is printed" do
+        child = fork_child do |events|
+          have_released(trigger) { Faulty.new(events.raw) }
+        end
+        expect(child.stderr).to match(
+          /\Asafe_pointer: release of Faulty address=0x\h{16} #{wording} raised Faulty::Refusal: device busy\n\z/
+        )
       end
 
       {
         "raises itself" => -> { raise "no message either" },
         "is nil" => -> {},
         "has several lines" => -> { "first line\nsecond line" },
-        "is binary" => -> { "\xff\xfe".b }
+        "is binary" => -> { "\xff\xfe".b },
+        "is in UTF-16" => -> { "wide".encode("UTF-16LE") },
+        "is no String" => -> { BasicObject.new },
+        "is not implemented" => -> { raise NotImplementedError },
+        "raises itself, over and over" => -> { message },
+        "runs out of memory" => -> { raise NoMemoryError },
+        "exits" => -> { exit 9 }
       }.each do |what, message|
         it "is one warning even if the error's message #{what}" do
           error = Class.new(StandardError) { define_method(:message, &message) }
@@ -118,12 +143,48 @@ RSpec.describe "an error in a release nobody called for" do
         expect(log).to contain_exactly(:entered, "device busy", :entered, "device busy", :released, :released)
       end
 
-      it "may be an Exception of any class" do
-        log = in_child do |events|
-          SafePointer.on_release_error { |error, info| events << [error.class, info[:trigger]] }
-          have_released(trigger) { SafePointer.new(events.raw, ->(_) { raise NotImplementedError }) }
+      {
+        "is an Exception of any class" => [-> { raise NotImplementedError }, NotImplementedError],
+        "is a NoMemoryError" => [-> { raise NoMemoryError }, NoMemoryError],
+        "is that of a throw to nowhere" => [-> { throw :nowhere }, UncaughtThrowError],
+        "is that of a break to nowhere" => [proc { break }, LocalJumpError],
+        "is an endless recursion" => [(endless = -> { endless.call }), SystemStackError],
+        "is that of a frozen error" => [-> { raise IOError.new("closed").freeze }, IOError],
+        "comes from another release" => [-> { SafePointer.new(Oracle.create, ->(_) { raise KeyError }).free }, KeyError]
+      }.each do |what, (ending, error_class)|
+        it "is reported once if it #{what}" do
+          log = in_child do |events|
+            SafePointer.on_release_error { |error, info| events << [error.class, info[:trigger]] }
+            have_released(trigger) { SafePointer.new(events.raw, ->(_) { ending.call }) }
+          end
+          expect(log).to eq [[error_class, trigger]]
         end
-        expect(log).to eq [[NotImplementedError, trigger]]
+      end
+
+      {
+        "class method release" => ->(raw) { Class.new(SafePointer) { def self.release = nil }.new(raw) },
+        "class method release with keywords" =>
+          ->(raw) { Class.new(SafePointer) { def self.release(_, now:) = now }.new(raw) },
+        "lambda" => ->(raw) { SafePointer.new(raw, -> {}) },
+        "method" => ->(raw) { SafePointer.new(raw, Oracle.method(:created)) }
+      }.each do |what, make|
+        it "is an ArgumentError if a #{what} takes other arguments" do
+          log = in_child do |events|
+            SafePointer.on_release_error { |error, info| events << [error.class, info[:trigger]] }
+            have_released(trigger) { make.call(events.raw) }
+          end
+          expect(log).to eq [[ArgumentError, trigger]]
+        end
+      end
+
+      it "names a class whose name raises, or has none" do
+        child = fork_child do |events|
+          named = Class.new(Faulty) { def self.to_s = raise("no name") }
+          have_released(trigger) { [Class.new(Faulty).new(events.raw), named.new(events.raw)] }
+        end
+        expect(child.stderr.lines)
+          .to match_array([a_string_matching(/\Asafe_pointer: release of .* #{wording} raised .*device busy$/)] * 2)
+        expect(child).to have_attributes(exitstatus: 0, events: %i[entered entered])
       end
     end
   end

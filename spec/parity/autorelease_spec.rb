@@ -85,7 +85,8 @@ Parity.describe "autorelease" do
   it "names the subclass where a frozen pointer refuses it", since: "1.17" do
     log = log_of do |events, base|
       type = handle(base) { def self.to_s = "MyHandle" }
-      events << (error { type.new(events.raw).freeze.autorelease = false })
+      @kept = type.new(events.raw).freeze
+      events << (error { @kept.autorelease = false })
     end
     expect(log).to eq [[FrozenError, "can't modify frozen MyHandle"], :released]
   end

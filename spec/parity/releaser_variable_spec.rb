@@ -98,7 +98,8 @@ Parity.describe "the instance variable @releaser" do
 
   it "holds what answers free, call, release, autorelease and autorelease=" do
     log = log_of do |events, base|
-      releaser = handle(base).new(events.raw).instance_variable_get(:@releaser)
+      @kept = handle(base).new(events.raw)
+      releaser = @kept.instance_variable_get(:@releaser)
       events << %i[free call release autorelease autorelease=].map { |name| releaser.respond_to?(name) }
     end
     expect(log).to eq [[true] * 5, :released]
@@ -143,7 +144,8 @@ Parity.describe "the instance variable @releaser" do
 
   it "holds a releaser that keeps what else is stored in it" do
     log = log_of do |events, base|
-      releaser = handle(base).new(events.raw).instance_variable_get(:@releaser)
+      @kept = handle(base).new(events.raw)
+      releaser = @kept.instance_variable_get(:@releaser)
       releaser.instance_variable_set(:@note, "mine")
       events << releaser.instance_variable_get(:@note) << releaser.instance_variable_get(:@other)
       events << releaser.instance_variables.include?(:@note)

@@ -32,12 +32,13 @@ class Child
     end
   end
 
-  # Pointers that other examples left behind are not this child's to release: a
+  # What other examples left behind is not this child's to release: a
   # fault with one of them would show in the wrong example.
   def self.disinherit
     ObjectSpace.each_object(FFI::Pointer) do |pointer|
       ObjectSpace.undefine_finalizer(pointer) unless pointer.frozen?
     end
+    ObjectSpace.each_object(SafePointer::Releaser) { |releaser| releaser.autorelease = false }
   end
   private_class_method :disinherit
 

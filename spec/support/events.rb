@@ -34,6 +34,12 @@ class Events
     self
   end
 
+  # Has the oracle put a name to what this process releases, and the forks that give
+  # themselves no other: `[:released, :name, :signature]`.
+  def sign(signature)
+    Oracle.sign(signature.to_s)
+  end
+
   # A raw pointer of the oracle, which wants exactly one release.
   def raw(name = nil, size: 16)
     Oracle.create(name, size: size)

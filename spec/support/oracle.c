@@ -33,6 +33,7 @@ static pthread_cond_t gate_opened = PTHREAD_COND_INITIALIZER;
 static struct handle *handles[BUCKETS];
 static long created, released, excess;
 static int log_fd = -1;
+static char signature[NAME_SIZE]; /* of this process, where several write to one log */
 static int gate_closed, waiting;
 
 static struct handle **bucket_of(const void *block)
@@ -64,10 +65,11 @@ static void die(const char *what, const void *block, const struct handle *handle
 /* One write per event: what is logged survives a crash right after it. */
 static void log_event(const char *event, const struct handle *handle)
 {
-    char line[NAME_SIZE * 2];
+    char line[NAME_SIZE * 3];
     const char *name = handle ? handle->name : "";
     int fd = handle ? handle->log_fd : log_fd;
-    int length = snprintf(line, sizeof line, *name ? "%s %s\n" : "%s\n", event, name);
+    int length = snprintf(line, sizeof line, "%s%s%s%s%s\n", event, *name ? " " : "", name, *signature ? " " : "",
+                          signature);
 
     if (fd >= 0 && write(fd, line, (size_t)length) != length)
         die("cannot write the log", NULL, handle);
@@ -76,6 +78,11 @@ static void log_event(const char *event, const struct handle *handle)
 void oracle_log_to(int fd)
 {
     log_fd = fd;
+}
+
+void oracle_sign(const char *name)
+{
+    strncpy(signature, name, NAME_SIZE - 1);
 }
 
 void *oracle_new(size_t size, const char *name)

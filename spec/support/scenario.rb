@@ -28,6 +28,17 @@ module Scenario
     Child.ruby(source)
   end
 
+  # Runs the block in a fork of a scenario's process, to its end, and waits for it. What
+  # is released there is signed with `name`.
+  def in_fork_of(events, name = :fork)
+    pid = fork do
+      events.sign(name)
+      yield
+    end
+    _, status = Process.wait2(pid)
+    status.success? or raise "#{name} did not end well: #{status}"
+  end
+
   # Waits for a condition another thread will make true.
   def wait_until
     Thread.pass until yield
