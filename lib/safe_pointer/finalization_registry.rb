@@ -8,8 +8,9 @@ class SafePointer
   #   registry.register(document, document.scratch_path)
   #
   # Callbacks run from a release queue, one after another and never inside GC, nor inside each other. A registry
-  # keeps neither its targets nor its tokens alive, and nothing keeps a registry alive: one that is gone, or gone together with its
-  # targets, calls nobody back. So does the end of the process.
+  # keeps neither its targets nor its tokens alive, and nothing keeps a registry alive: one that is gone, or goes
+  # together with its targets, calls nobody back. At the end of the process it calls back for what has been collected, and
+  # not for what is still alive.
   class FinalizationRegistry
     # What is kept for one target.
     Record = Struct.new(:held, :token_id)
@@ -42,8 +43,17 @@ class SafePointer
     end
     private_constant :Notice
 
-    # @param queue [SafePointer::ReleaseQueue, nil] whose {ReleaseQueue#drain} calls back; without one it happens as soon
-    #   as Ruby is at a safe place, on any thread
+    class << self
+      private
+
+      # Its thread lets callbacks that have no end, as each registers something that dies at once, starve nobody.
+      def shared_queue
+        @shared_queue ||= ReleaseQueue.new(thread: true)
+      end
+    end
+
+    # @param queue [SafePointer::ReleaseQueue, nil] whose {ReleaseQueue#drain} calls back; without one it is a thread that
+    #   all such registries share
     # @yieldparam held [Object] what was given to {#register}
     # @raise [ArgumentError] if there is no block
     # @raise [TypeError] if `queue` is no queue
@@ -54,7 +64,7 @@ class SafePointer
       end
 
       @callback = callback
-      @queue = queue || ReleaseQueue.send(:default)
+      @queue = queue || FinalizationRegistry.send(:shared_queue)
       @link = Link.new(self)
       @records = {}.compare_by_identity
     end

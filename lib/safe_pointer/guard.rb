@@ -78,6 +78,15 @@ class SafePointer
         Post.new(klass.singleton_class, :release, :release, @bases.fetch(base_of(klass))).take
       end
 
+      # The name of the class method `release` of `klass` behind its guard, or nil if it has none. Called by the
+      # extension.
+      def release_behind(klass)
+        return unless klass.respond_to?(:release, true)
+
+        owner = klass.method(:release).owner
+        Post.behind(owner, :release)
+      end
+
       private
 
       def subclasses_of(klass)

@@ -63,8 +63,7 @@ class SafePointer
       # Whether the `release` of `klass` is still the one defined here.
       def in_force?(klass)
         singleton = klass.singleton_class
-        behind_guard = Guard::Post.aside(singleton, :release) || :release
-        singleton.instance_method(behind_guard).source_location&.first == FILE
+        singleton.instance_method(Guard::Post.behind(singleton, :release)).source_location&.first == FILE
       end
 
       private

@@ -28,7 +28,7 @@ pub fn attach(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<()
             Ok(())
         }
         None if pointer.is_frozen() => frozen::set(ruby, pointer, releaser),
-        None => variable::set(ruby, pointer, releaser),
+        None => variable::set(pointer, releaser),
     }
 }
 
@@ -59,7 +59,7 @@ pub fn has_natives() -> bool {
 pub fn peek<'a>(ruby: &Ruby, pointer: Value) -> Result<Holder<'a>, Error> {
     let releaser = match embedded::slot(pointer) {
         Some(slot) => return Ok(slot.get()),
-        None => match variable::get(ruby, pointer)? {
+        None => match variable::get(pointer) {
             None if pointer.is_frozen() => frozen::get(ruby, pointer)?,
             found => found,
         },
@@ -90,21 +90,21 @@ pub fn holds(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<boo
 
 /// Puts the releaser of `pointer` into `@releaser`, where `FFI::AutoPointer` has it, for code of its class that
 /// looks there. A frozen pointer keeps what it has.
-pub fn expose(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+pub fn expose(pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
     match pointer.is_frozen() {
         true => Ok(()),
-        false => variable::show(ruby, pointer, releaser),
+        false => variable::show(pointer, releaser),
     }
 }
 
 /// Has `pointer` keep `parent` alive. Raises if it is frozen.
-pub fn set_parent(ruby: &Ruby, pointer: Value, parent: Value) -> Result<(), Error> {
-    variable::set_parent(ruby, pointer, parent)
+pub fn set_parent(pointer: Value, parent: Value) -> Result<(), Error> {
+    variable::set_parent(pointer, parent)
 }
 
 /// What [`set_parent`] was given.
-pub fn parent(ruby: &Ruby, pointer: Value) -> Result<Option<Value>, Error> {
-    variable::parent(ruby, pointer)
+pub fn parent(pointer: Value) -> Option<Value> {
+    variable::parent(pointer)
 }
 
 /// Prepares pointers of `class` to have something they are released by.

@@ -3,22 +3,22 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use magnus::{
-    DataTypeFunctions, Error, Module, Object, RClass, RModule, Ruby, TryConvert, TypedData, Value,
+    DataTypeFunctions, Error, Module, RClass, RModule, Ruby, Symbol, TryConvert, TypedData, Value,
     gc::Marker,
     prelude::*,
     typed_data::Obj,
-    value::{LazyId, Opaque},
+    value::{Id, Opaque, OpaqueId},
 };
 
 use crate::{
+    hidden::Hidden,
     native::{self, NativeFunction, NativeRelease},
     pointer,
     process::{self, ForkPolicy},
     queue::{self, Jobs, ReleaseQueue},
 };
 
-/// Without an `@`, Ruby code cannot see it.
-static INFO: LazyId = LazyId::new("safe_pointer_class_info");
+static INFO: Hidden = Hidden::new("safe_pointer_class_info");
 
 /// Looked up before the first pointer of a class is made, and again after the class has changed.
 #[derive(TypedData)]
@@ -26,6 +26,9 @@ static INFO: LazyId = LazyId::new("safe_pointer_class_info");
 pub struct ClassInfo {
     /// Whether the class has code that reads `@releaser`.
     pub reads_releaser: bool,
+    /// The name under which `release` is called for the pointers of the class, if it has one: past the guard, which is
+    /// for programs that call it by hand.
+    pub release: Option<OpaqueId>,
     /// The C function that releases pointers of the class, if nothing of Ruby is to take part in it.
     pub native: Option<&'static NativeRelease>,
     queue: Option<Opaque<Value>>,
@@ -48,12 +51,12 @@ impl ClassInfo {
 
 /// What is known about `class`, and has guarded what came past the hooks.
 pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
-    let known: Value = class.ivar_get(*INFO)?;
-    if let Ok(info) = Obj::try_convert(known) {
-        return Ok(info);
+    if let Some(known) = INFO.get(class.as_value()) {
+        return Obj::try_convert(known);
     }
     let guard: RModule = pointer::class(ruby)?.const_get("Guard")?;
     let reads_releaser: bool = guard.funcall("check", (class,))?;
+    let release: Option<Symbol> = guard.funcall("release_behind", (class,))?;
     let queue: Option<Obj<ReleaseQueue>> = class.funcall("release_queue", ())?;
     let native = match native_function(ruby, class)? {
         Some(function) if !reads_releaser => {
@@ -67,11 +70,12 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
     };
     let info = ruby.obj_wrap(ClassInfo {
         reads_releaser,
+        release: release.map(|name| Id::from(name).into()),
         native,
         queue: queue.map(|queue| queue.as_value().into()),
     });
     if !class.is_frozen() {
-        class.ivar_set(*INFO, info)?;
+        INFO.set(class.as_value(), info.as_value())?;
     }
     Ok(info)
 }
@@ -80,7 +84,7 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
 pub fn forget(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     match class.is_frozen() {
         true => Ok(()),
-        false => class.ivar_set(*INFO, ruby.qnil()),
+        false => INFO.set(class.as_value(), ruby.qnil().as_value()),
     }
 }
 
@@ -106,7 +110,7 @@ fn native_release(function: NativeFunction, jobs: Arc<Jobs>) -> &'static NativeR
 
 /// Defines the class that Ruby code does not see.
 pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
-    LazyId::force(&INFO, ruby);
+    INFO.init(ruby);
     let class = safe_pointer.define_class("ClassInfo", ruby.class_object())?;
     class.undef_default_alloc_func();
     safe_pointer.funcall::<_, _, Value>("private_constant", ("ClassInfo",))?;

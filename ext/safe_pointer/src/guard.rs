@@ -21,7 +21,7 @@ use crate::{
 pub fn expose(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
     match carrier::find(ruby, pointer)? {
         Some(releaser) => {
-            carrier::expose(ruby, pointer, releaser)?;
+            carrier::expose(pointer, releaser)?;
             Releaser::know_owner(ruby, releaser, pointer)
         }
         None => Ok(()),
@@ -76,7 +76,7 @@ impl OwnMethod {
     ) -> Result<Value, Error> {
         let _releasing = enter_release();
         Releaser::guard(ruby, releaser);
-        carrier::expose(ruby, pointer, releaser)?;
+        carrier::expose(pointer, releaser)?;
         self.run(ruby, releaser, body)
     }
 }

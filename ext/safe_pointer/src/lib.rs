@@ -10,6 +10,7 @@ mod errors;
 mod exit;
 mod ffi;
 mod guard;
+mod hidden;
 mod lifetime;
 mod native;
 mod options;

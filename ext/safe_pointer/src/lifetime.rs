@@ -36,7 +36,7 @@ fn lease(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
 /// @return [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil]
 fn parent(ruby: &Ruby, rb_self: Value) -> Result<Option<Value>, Error> {
     match carrier::find(ruby, rb_self)? {
-        Some(releaser) if !Releaser::is_released(releaser) => carrier::parent(ruby, rb_self),
+        Some(releaser) if !Releaser::is_released(releaser) => Ok(carrier::parent(rb_self)),
         _ => Ok(None),
     }
 }
@@ -61,7 +61,7 @@ fn set_parent(ruby: &Ruby, rb_self: Value, parent: Value) -> Result<Value, Error
     }
     match parent.is_nil() {
         true => {
-            carrier::set_parent(ruby, rb_self, parent)?;
+            carrier::set_parent(rb_self, parent)?;
             releaser::tie(ruby, releaser, None)?;
         }
         false => Parent::new(ruby, parent, &method)?

@@ -206,7 +206,7 @@ impl Parent {
             releaser::tie(ruby, child, Some((self.releaser, bond)))?;
         }
         match pointer {
-            Some(pointer) => carrier::set_parent(ruby, pointer, self.value),
+            Some(pointer) => carrier::set_parent(pointer, self.value),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use magnus::{
     Error, Module, RClass, Ruby, Value, method,
     prelude::*,
     rb_sys::{AsRawValue, protect},
+    typed_data::Obj,
     value::Opaque,
 };
 
@@ -13,7 +14,8 @@ use safe_pointer_core::{State, Trigger};
 
 use crate::{
     carrier::{self, Holder},
-    class_info, conversion, ffi, guard, lifetime, options,
+    class_info::{self, ClassInfo},
+    conversion, ffi, guard, lifetime, options,
     releaser::{self, Message, Releaser},
 };
 
@@ -74,7 +76,7 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
             return Ok(rb_self);
         }
     }
-    let (callable, message) = release_callable(ruby, rb_self, callable)?;
+    let (callable, message) = release_callable(ruby, rb_self, callable, info)?;
     let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, callable, message)?;
     if let Some(queue) = info.queue(ruby) {
         Releaser::set_queue(releaser, queue);
@@ -96,13 +98,13 @@ fn release_callable(
     ruby: &Ruby,
     rb_self: Value,
     callable: Option<Value>,
+    info: Obj<ClassInfo>,
 ) -> Result<(Value, Message), Error> {
     if let Some(callable) = callable.filter(|callable| callable.to_bool()) {
         return Ok((releaser::callable(ruby, callable)?, Message::Call));
     }
-    let class = rb_self.class();
-    if class.respond_to("release", true)? {
-        Ok((class.as_value(), Message::Release))
+    if info.release.is_some() {
+        Ok((rb_self.class().as_value(), Message::Release))
     } else if ruby.block_given() {
         Ok((ruby.block_proc()?.as_value(), Message::Call))
     } else {

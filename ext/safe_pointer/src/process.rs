@@ -1,8 +1,9 @@
 //! The process: its forks, and its end.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use magnus::{Error, RClass, RModule, Ruby, Symbol, Value, method, prelude::*};
+use rb_sys::VALUE;
 
 /// Counts the forks between the first process and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
@@ -46,9 +47,20 @@ fn forked(_rb_self: Value) {
     GENERATION.fetch_add(1, Relaxed);
 }
 
+/// Whether the process has begun to end: finalizers are called after that, if not soon. Programs run whole test suites
+/// in `at_exit`.
+static LEAVING: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" fn leave(_: VALUE) {
+    LEAVING.store(true, Relaxed);
+}
+
 /// Whether the process is ending and Ruby calls the finalizers of all that is left. By then the main thread
 /// counts as dead, although it is the one that runs them.
 pub fn is_ending(ruby: &Ruby) -> Result<bool, Error> {
+    if !LEAVING.load(Relaxed) {
+        return Ok(false);
+    }
     let main: Value = ruby.class_thread().funcall("main", ())?;
     let alive: bool = main.funcall("alive?", ())?;
     Ok(!alive)
@@ -62,6 +74,8 @@ pub fn object(ruby: &Ruby, id: Value) -> Option<Value> {
 
 /// Defines the private method by which `lib/safe_pointer/fork.rb` tells of a fork.
 pub fn init(safe_pointer: RClass) -> Result<(), Error> {
+    // SAFETY: `leave` lives for ever.
+    unsafe { rb_sys::rb_set_end_proc(Some(leave), rb_sys::Qnil as VALUE) };
     let singleton = safe_pointer.singleton_class()?;
     singleton.define_private_method("forked", method!(forked, 0))
 }

@@ -271,10 +271,6 @@ fn push(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, releaser: Obj<Releaser>) {
     queue.push(ruby, releaser);
 }
 
-fn the_default(ruby: &Ruby, _class: RClass) -> Option<Obj<ReleaseQueue>> {
-    default(ruby)
-}
-
 /// A queue that somebody drains.
 fn make(ruby: &Ruby, _class: RClass) -> Obj<ReleaseQueue> {
     ReleaseQueue::wrap(ruby, Arc::default())
@@ -293,9 +289,9 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     class.define_method("empty?", method!(is_empty, 0))?;
     class.define_method("high_water", method!(high_water, 0))?;
     class.define_method("closed?", method!(is_closed, 0))?;
-    let singleton = class.singleton_class()?;
-    singleton.define_private_method("make", method!(make, 0))?;
-    singleton.define_private_method("default", method!(the_default, 0))?;
+    class
+        .singleton_class()?
+        .define_private_method("make", method!(make, 0))?;
     let default = ReleaseQueue::wrap(ruby, Arc::clone(default_jobs()));
     ruby.gc_register_mark_object(default);
     DEFAULT.get_or_init(|| default.into());

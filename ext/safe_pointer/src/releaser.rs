@@ -8,12 +8,12 @@ use magnus::{
     prelude::*,
     rb_sys::{AsRawValue, protect},
     typed_data::{Obj, Writebarrier},
-    value::Opaque,
+    value::{LazyId, Opaque},
 };
 use safe_pointer_core::{Claim, State, Trigger, family};
 
 use crate::{
-    carrier,
+    carrier, class_info,
     errors::{self, Occasion},
     ffi,
     guard::Own,
@@ -39,6 +39,9 @@ pub use lease::with_lease;
 pub use releasing::{enter as enter_release, is_releasing};
 use request::Request;
 pub use turns::Turn;
+
+static CALL: LazyId = LazyId::new("call");
+static RELEASE: LazyId = LazyId::new("release");
 
 /// How the release callable is called.
 #[derive(Clone, Copy)]
@@ -341,13 +344,16 @@ impl Releaser {
 
     fn send(&self, ruby: &Ruby, held: Value) -> Result<(), Error> {
         let callable = ruby.get_inner(self.callable.get());
-        let message = match self.message.get() {
-            Message::Call => "call",
-            Message::Release => "release",
-        };
         if callable.is_nil() {
             return Ok(());
         }
+        let message = match self.message.get() {
+            Message::Call => *CALL,
+            Message::Release => match RClass::from_value(callable) {
+                Some(class) => class_info::of(ruby, class)?.release.unwrap_or(*RELEASE),
+                None => *RELEASE,
+            },
+        };
         let _releasing = releasing::enter();
         callable.funcall::<_, _, Value>(message, (held,)).map(drop)
     }

@@ -34,7 +34,20 @@ class SafePointer
 
       def singleton_method_added(name)
         super
-        Guard.guard_release(self) if name == :release
+        return unless name == :release
+
+        Guard.guard_release(self)
+        Guard.forget(self)
+      end
+
+      def singleton_method_removed(name)
+        super
+        Guard.forget(self)
+      end
+
+      def singleton_method_undefined(name)
+        super
+        Guard.forget(self)
       end
 
       def include(*)

@@ -22,6 +22,12 @@ class SafePointer
         asides.max_by { |aside| aside[/\d+/].to_i }
       end
 
+      # The name of the method that a guard called `name` of `owner` stands for, or `name` if there is none.
+      def self.behind(owner, name)
+        guarded = owner.instance_method(name).source_location&.first == FILE
+        (aside(owner, name) if guarded) || name
+      end
+
       # `entry` is what the guard asks, `Guard.free` or `Guard.release`; `classes` are those of the objects that
       # it can claim.
       def initialize(owner, name, entry, classes)

@@ -157,13 +157,16 @@ impl Slot {
 
     pub fn get<'a>(&self) -> Held<'a> {
         let held = self.plain().held.get();
+        if held == 0 {
+            return Held::Nothing;
+        }
         if let Some(native) = self.native()
             && let Some(release) = native_release(held)
         {
             let (state, address) = (&native.state, native.address.get());
             return Held::Native(release, NativeSlot { state, address });
         }
-        // SAFETY: the slot holds `false` or a releaser, which the pointer's `mark` keeps alive.
+        // SAFETY: the slot holds a releaser, which the pointer's `mark` keeps alive.
         let value = unsafe { Value::from_raw(held) };
         Obj::try_convert(value).map_or(Held::Nothing, Held::Releaser)
     }

@@ -1,6 +1,8 @@
 //! The class `SafePointer::Releaser` as Ruby sees it.
 
-use magnus::{Error, Module, Object, RClass, Ruby, Value, method, prelude::*, typed_data::Obj};
+use magnus::{
+    Error, Module, Object, RClass, Ruby, Value, method, prelude::*, typed_data::Obj, value::LazyId,
+};
 
 use super::{Message, Releaser, define_finalizer, variables};
 use crate::options;
@@ -70,6 +72,9 @@ fn set_autorelease(ruby: &Ruby, rb_self: Obj<Releaser>, on: Value) -> Value {
 
 /// Defines `SafePointer::Releaser`.
 pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
+    for id in [&super::CALL, &super::RELEASE] {
+        LazyId::force(id, ruby);
+    }
     let class = safe_pointer.define_class("Releaser", ruby.class_object())?;
     class.undef_default_alloc_func();
     class.define_singleton_method("new", method!(new, -1))?;
