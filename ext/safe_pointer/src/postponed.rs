@@ -28,6 +28,13 @@ pub fn schedule() {
     }
 }
 
+/// Called in a forked process: the thread that was to do the work may be none of its.
+pub fn forked() {
+    SCHEDULED.store(false, Release);
+    MISSED.store(false, Release);
+    schedule();
+}
+
 /// Called when a thread has left a release.
 pub fn catch_up() {
     if MISSED.load(Relaxed) && MISSED.swap(false, AcqRel) {

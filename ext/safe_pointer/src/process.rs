@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use magnus::{Error, RClass, RModule, Ruby, Symbol, Value, method, prelude::*};
 use rb_sys::VALUE;
 
+use crate::{postponed, releaser};
+
 /// Counts the forks between the first process and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
@@ -45,6 +47,8 @@ pub fn generation() -> u32 {
 /// Called in the child, before anything else runs there.
 fn forked(_rb_self: Value) {
     GENERATION.fetch_add(1, Relaxed);
+    releaser::forked();
+    postponed::forked();
 }
 
 /// Whether the process has begun to end: finalizers are called after that, if not soon. Programs run whole test suites

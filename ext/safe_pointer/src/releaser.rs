@@ -36,7 +36,7 @@ pub use class::init;
 use extras::Extras;
 pub use kin::{Due, Kin, settle, tie};
 pub use lease::with_lease;
-pub use releasing::{enter as enter_release, is_releasing};
+pub use releasing::{enter as enter_release, forked, is_releasing};
 use request::Request;
 pub use turns::Turn;
 

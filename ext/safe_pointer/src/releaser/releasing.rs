@@ -28,3 +28,8 @@ impl Drop for Releasing {
 pub fn is_releasing() -> bool {
     DEPTH.get() > 0
 }
+
+/// Called in a forked process: the release that forked may go on, but not for those who come after it.
+pub fn forked() {
+    DEPTH.set(0);
+}
