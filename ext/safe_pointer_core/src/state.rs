@@ -315,18 +315,23 @@ impl State {
         let mut word = self.load();
         loop {
             let (changed, answer) = change(word);
-            // What the compare-and-swap is for: the model checker must find a second release without it.
-            #[cfg(weak_claim)]
-            self.0.store(changed, crate::sync::Ordering::Release);
-            #[cfg(weak_claim)]
-            return answer;
-
-            #[cfg(not(weak_claim))]
-            match self.0.compare_exchange_weak(word, changed, AcqRel, Acquire) {
+            match self.exchange(word, changed) {
                 Ok(_) => return answer,
                 Err(now) => word = now,
             }
         }
+    }
+
+    #[cfg(not(weak_claim))]
+    fn exchange(&self, word: u64, changed: u64) -> Result<u64, u64> {
+        self.0.compare_exchange_weak(word, changed, AcqRel, Acquire)
+    }
+
+    /// What the compare-and-swap is for: the model checker must find a second release without it.
+    #[cfg(weak_claim)]
+    fn exchange(&self, word: u64, changed: u64) -> Result<u64, u64> {
+        self.0.store(changed, crate::sync::Ordering::Release);
+        Ok(word)
     }
 }
 

@@ -24,14 +24,13 @@ enum Operation {
 
 use Operation::*;
 
-const OPERATIONS: [Operation; 9] = [
+const OPERATIONS: [Operation; 8] = [
     Ask(Free),
     Ask(Finalizer),
     Lease,
     EndLease,
     EndChild,
     Detach,
-    Finish,
     Autorelease(false),
     Autorelease(true),
 ];
@@ -54,6 +53,8 @@ fn two_threads_agree_whatever_they_do() {
             race(&UNASKED, &[first, *second]);
             race(&ASKED, &[first, *second]);
         }
+        race(&UNASKED, &[first, Finish]);
+        race(&ASKED, &[first, Finish]);
     }
 }
 

@@ -47,6 +47,16 @@ fn a_lease_on_a_child_within_comes_before_its_parents_release_or_not_at_all() {
 }
 
 #[test]
+fn a_lease_that_is_refused_above_leaves_nothing_that_waits() {
+    model(|| {
+        let parent = Node::root();
+        let child = parent.child(Within);
+        assert!(race(&[(&child, LEASE), (&child, FREE_WITH_PARENT)], &parent) <= 1);
+        assert!(child.state().is_released());
+    });
+}
+
+#[test]
 fn a_lease_on_a_child_within_ends_while_both_are_asked_for() {
     model(|| {
         let parent = Node::root();
@@ -87,6 +97,10 @@ type Due = Option<(Node, Trigger)>;
 type Act = fn(&Node, &Log) -> Due;
 
 const FREE: Act = |member, _| ask(member, Free);
+const FREE_WITH_PARENT: Act = |member, log| {
+    log.release(ask(member, Free));
+    ask(&member.tie()?.parent, Free)
+};
 const FINALIZE: Act = |member, _| ask(member, Finalizer);
 const DETACH: Act = |member, _| family::detach(member).flatten();
 const END_LEASE: Act = |member, _| family::end_lease(member.clone());
