@@ -12,6 +12,9 @@ class SafePointer
   # together with its targets, calls nobody back. At the end of the process it calls back for what has been collected, and
   # not for what is still alive.
   class FinalizationRegistry
+    SAME = BasicObject.instance_method(:equal?)
+    private_constant :SAME
+
     # What is kept for one target.
     Record = Struct.new(:held, :token_id)
     private_constant :Record
@@ -78,10 +81,10 @@ class SafePointer
     #   object of its own, like an Integer), or the token is no object of its own
     # @return [nil]
     def register(target, held, token = nil)
-      raise TypeError, "#{self.class}#register: #{target.inspect} cannot be held for itself" if target.equal?(held)
+      raise TypeError, "#{self.class}#register: #{target.inspect} cannot be held for itself" if SAME.bind_call(target, held)
 
       notice = Notice.new(@link)
-      @records[notice] = Record.new(held, token.nil? ? nil : id_of(token, :register))
+      @records[notice] = Record.new(held, nil.equal?(token) ? nil : id_of(token, :register))
       begin
         ObjectSpace.define_finalizer(target, notice)
       rescue ArgumentError, FrozenError
@@ -97,9 +100,9 @@ class SafePointer
     # @raise [TypeError] if `token` is no object of its own
     def unregister(token)
       id = id_of(token, :unregister)
-      before = @records.size
-      @records.delete_if { |_, record| record.token_id == id }
-      @records.size < before
+      # Of a copy: other threads and callbacks may register meanwhile.
+      found = @records.to_a.select { |_, record| record.token_id == id }
+      found.count { |notice, _| @records.delete(notice) }.positive?
     end
 
     private
@@ -115,9 +118,13 @@ class SafePointer
 
     # The job holds the registry until it is done.
     def enqueue(notice)
-      record = @records.delete(notice) or return
+      @queue.send(:push, Releaser.new(self) { call_back(notice) }) if @records.key?(notice)
+    end
 
-      @queue.send(:push, Releaser.new(self) { @callback.call(record.held) })
+    # Until now it could be unregistered.
+    def call_back(notice)
+      record = @records.delete(notice)
+      @callback.call(record.held) if record
     end
   end
 end

@@ -40,7 +40,7 @@ class SafePointer
         next unless pid.zero?
 
         SafePointer.send(:forked)
-        ReleaseQueue.send(:wake_all)
+        ReleaseQueue.const_get(:Worker).forked
       end
     end
   end

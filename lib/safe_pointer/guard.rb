@@ -83,8 +83,11 @@ class SafePointer
       def release_behind(klass)
         return unless klass.respond_to?(:release, true)
 
-        owner = klass.method(:release).owner
-        Post.behind(owner, :release)
+        singleton = klass.singleton_class
+        # By `method_missing`, a class has one as well.
+        return :release unless singleton.method_defined?(:release) || singleton.private_method_defined?(:release)
+
+        Post.behind(singleton.instance_method(:release).owner, :release)
       end
 
       private

@@ -5,7 +5,7 @@ class SafePointer
   #
   # What GC finds dead of a class with a `release_queue` goes there instead of being released on whatever thread is
   # running, and {#drain} releases it. An explicit `free` releases at once, on the thread that calls it. What is left at
-  # the end of the process is released then.
+  # the end of the process is released then. A queue lives for as long as the process.
   class ReleaseQueue
     # For pointer classes.
     module Declaration
@@ -28,17 +28,10 @@ class SafePointer
 
     class << self
       # @param thread [Boolean] whether a thread of the queue's own drains it. It does not keep the process alive, and
-      #   is started anew in a forked process when there is something to do
+      #   is started anew in a forked process
       # @return [SafePointer::ReleaseQueue]
       def new(thread: false)
         make.tap { |queue| Worker.new(queue) if thread }
-      end
-
-      private
-
-      # Called by the extension when there may be something to do.
-      def wake_all
-        Worker.wake_all
       end
     end
 

@@ -9,6 +9,8 @@
  * many writes a line to stderr; in a child, where the handle has a log, it
  * aborts the process, and in the process of the suite it is counted.
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,6 +37,10 @@ static long created, released, excess;
 static int log_fd = -1;
 static char signature[NAME_SIZE]; /* of this process, where several write to one log */
 static int gate_closed, waiting;
+static struct {
+    long count, sum, in_gc;
+    int log_fd;
+} numbers = { .log_fd = -1 };
 
 static struct handle **bucket_of(const void *block)
 {
@@ -78,6 +84,7 @@ static void log_event(const char *event, const struct handle *handle)
 void oracle_log_to(int fd)
 {
     log_fd = fd;
+    numbers.log_fd = dup(fd); /* for when Ruby has closed its own */
 }
 
 void oracle_sign(const char *name)
@@ -196,6 +203,35 @@ long oracle_created(void) { return read_counter(&created); }
 long oracle_released(void) { return read_counter(&released); }
 long oracle_excess(void) { return read_counter(&excess); }
 long oracle_live(void) { return oracle_created() - oracle_released(); }
+
+/*
+ * A release of what is no memory but a number: for so many that handles would take too long. Counts them, adds them
+ * up, and counts those that come in the midst of a garbage collection.
+ */
+
+void oracle_count(void *number)
+{
+    int (*during_gc)(void) = (int (*)(void))dlsym(RTLD_DEFAULT, "rb_during_gc");
+
+    pthread_mutex_lock(&lock);
+    numbers.count++;
+    numbers.sum += (long)(uintptr_t)number;
+    numbers.in_gc += !during_gc || during_gc();
+    pthread_mutex_unlock(&lock);
+}
+
+long oracle_counted(void) { return read_counter(&numbers.count); }
+long oracle_counted_in_gc(void) { return read_counter(&numbers.in_gc); }
+
+/* The last word of a process that has counted: Ruby is gone by then. */
+__attribute__((destructor)) static void log_numbers(void)
+{
+    char line[128];
+    int length = snprintf(line, sizeof line, "%ld %ld %ld\n", numbers.count, numbers.sum, numbers.in_gc);
+
+    if (numbers.count > 0 && numbers.log_fd >= 0 && write(numbers.log_fd, line, (size_t)length) != length)
+        die("cannot write the log", NULL, NULL);
+}
 
 /* What a C function sees of its argument. */
 uintptr_t oracle_address(const void *block) { return (uintptr_t)block; }

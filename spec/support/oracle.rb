@@ -10,11 +10,13 @@ module Oracle
 
   SOURCE = File.expand_path("oracle.c", __dir__)
   BUILD_DIR = File.expand_path("../../tmp/oracle", __dir__)
+  # More flags for the compiler, as bin/test-asan has them.
+  FLAGS = ENV.fetch("SAFE_POINTER_ORACLE_FLAGS", "").split
 
-  # The name carries the content and the Ruby it was built for, so several
-  # Rubies can share one working copy.
+  # The name carries the content, the flags and the Ruby it was built for, so
+  # several Rubies can share one working copy.
   def self.build
-    digest = Digest::SHA256.hexdigest(File.read(SOURCE) + RUBY_DESCRIPTION)[0, 16]
+    digest = Digest::SHA256.hexdigest([File.read(SOURCE), RUBY_DESCRIPTION, *FLAGS].join("\n"))[0, 16]
     library = File.join(BUILD_DIR, "oracle-#{digest}.so")
     compile(library) unless File.exist?(library)
     library
@@ -24,7 +26,7 @@ module Oracle
     FileUtils.mkdir_p(BUILD_DIR)
     unfinished = "#{library}.#{Process.pid}"
     command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-g", "-O1", "-fPIC", "-pthread", "-shared",
-               "-o", unfinished, SOURCE]
+               *FLAGS, "-o", unfinished, SOURCE]
     system(*command) or raise "#{command.join(" ")} failed"
     File.rename(unfinished, library)
   end
@@ -45,6 +47,9 @@ module Oracle
   attach_function :released, :oracle_released, [], :long
   attach_function :excess, :oracle_excess, [], :long
   attach_function :live, :oracle_live, [], :long
+  attach_function :count, :oracle_count, [:pointer], :void
+  attach_function :counted, :oracle_counted, [], :long
+  attach_function :counted_in_gc, :oracle_counted_in_gc, [], :long
   attach_function :address, :oracle_address, [:pointer], :size_t
 
   # A fresh raw pointer. Its releases are logged under `name`, if it has one.

@@ -1,8 +1,50 @@
 //! The report of an error that has no caller to go to.
 
+use std::ptr;
+
 use magnus::{Error, Ruby, Value, error::ErrorType, prelude::*};
+use rb_sys::VALUE;
 
 use crate::{pointer, process};
+
+/// Runs `body`, which is due whatever `result` says.
+///
+/// A jump (a `throw`, the end of the thread) that is on its way keeps what Ruby has for an exception (`$!`) on a value
+/// that is none, and Ruby raises where that is to be set again after an exception in `body` was rescued. `rb_ensure` puts
+/// it aside for as long as what it ensures runs.
+pub fn despite(
+    result: &Result<impl Sized, Error>,
+    body: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    match result {
+        Err(error) if matches!(error.error_type(), ErrorType::Jump(_)) => ensure(body),
+        _ => body(),
+    }
+}
+
+fn ensure<F: FnOnce() -> Result<(), Error>>(body: F) -> Result<(), Error> {
+    type Both<F> = (Option<F>, Result<(), Error>);
+
+    unsafe extern "C" fn nothing(_: VALUE) -> VALUE {
+        rb_sys::Qnil as VALUE
+    }
+
+    unsafe extern "C" fn call<F: FnOnce() -> Result<(), Error>>(both: VALUE) -> VALUE {
+        let both = ptr::with_exposed_provenance_mut::<Both<F>>(both as usize);
+        // SAFETY: what `ensure` has passed on, and does not use meanwhile.
+        let both = unsafe { &mut *both };
+        if let Some(body) = both.0.take() {
+            both.1 = body();
+        }
+        rb_sys::Qnil as VALUE
+    }
+
+    let mut both: Both<F> = (Some(body), Ok(()));
+    let data = (&raw mut both).expose_provenance() as VALUE;
+    // SAFETY: `body` hands on as an error what is raised in it, so nothing jumps across Rust's frames.
+    unsafe { rb_sys::rb_ensure(Some(nothing), 0, Some(call::<F>), data) };
+    both.1
+}
 
 /// When a release ran that nobody is waiting for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,17 @@ use crate::{
 /// Whether the first round is over.
 static LAST_ROUND: AtomicBool = AtomicBool::new(false);
 
+/// Whether nobody drains queues any more.
+static OVER: AtomicBool = AtomicBool::new(false);
+
+/// Releases that leave something behind each time do not keep the process for ever.
+const ROUNDS: usize = 100;
+
+/// Whether what is found dead from here on has nobody else to release it.
+pub fn is_over() -> bool {
+    OVER.load(Relaxed)
+}
+
 /// The finalizer.
 fn call(ruby: &Ruby, rb_self: Value, _id: Value) -> Result<(), Error> {
     if !process::is_ending(ruby)? {
@@ -52,23 +63,28 @@ fn release_all(ruby: &Ruby) -> Result<(), Error> {
         let each: Value = object_space.funcall("each_object", (class,))?;
         each.funcall("to_a", ())
     };
-    let queues = all(queue::class(ruby)?)?;
-    // Once more for what these releases have left behind, but not for ever.
-    for _ in 0..2 {
-        for queue in queues {
-            Obj::<ReleaseQueue>::try_convert(queue)?.drain(ruby, usize::MAX)?;
+    // Releases may make pointers, and a collection that they begin may put more into the queues.
+    for _ in 0..ROUNDS {
+        let mut released = 0;
+        // Queues first: what Ruby releases there may use what a C function releases.
+        for queue in all(queue::class(ruby)?)? {
+            released += Obj::<ReleaseQueue>::try_convert(queue)?.drain(ruby, usize::MAX)?;
+        }
+        if carrier::has_natives() {
+            for pointer in all(ffi::pointer_class(ruby)?)? {
+                if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)?
+                    && release.release(slot.state, slot.address, Trigger::Finalizer)
+                {
+                    released += 1;
+                    ffi::set_null(ruby, pointer)?;
+                }
+            }
+        }
+        if released == 0 {
+            break;
         }
     }
-    if !carrier::has_natives() {
-        return Ok(());
-    }
-    for pointer in all(ffi::pointer_class(ruby)?)? {
-        if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)?
-            && release.release(slot.state, slot.address, Trigger::Finalizer)
-        {
-            ffi::set_null(ruby, pointer)?;
-        }
-    }
+    OVER.store(true, Relaxed);
     Ok(())
 }
 

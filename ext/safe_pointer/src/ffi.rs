@@ -59,6 +59,10 @@ fn module(ruby: &Ruby) -> Result<RModule, Error> {
 /// Whether `value` may be wrapped: a pointer that does not already own its memory.
 pub fn is_raw_pointer(ruby: &Ruby, value: Value, safe_pointer: RClass) -> Result<bool, Error> {
     let ffi = ffi(ruby)?;
+    // What functions return.
+    if value.class().as_raw() == ruby.get_inner(ffi.pointer).as_raw() {
+        return Ok(true);
+    }
     Ok(value.is_kind_of(ruby.get_inner(ffi.pointer))
         && !value.is_kind_of(ruby.get_inner(ffi.memory_pointer))
         && !value.is_kind_of(ruby.get_inner(ffi.auto_pointer))
@@ -87,7 +91,10 @@ pub fn memory(ruby: &Ruby, value: Value) -> Result<Value, Error> {
 ///
 /// ffi looks at the address only, so this works on a frozen pointer too.
 pub fn set_null(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
-    set_address(ruby, pointer, 0)
+    match carrier::address(pointer) {
+        Some(0) => Ok(()),
+        _ => set_address(ruby, pointer, 0),
+    }
 }
 
 /// Points `pointer`, one of ours, at `address`.

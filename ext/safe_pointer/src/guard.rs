@@ -12,7 +12,7 @@ use safe_pointer_core::{Claim, Trigger};
 use crate::{
     carrier::{self, Holder},
     class_info,
-    errors::Occasion,
+    errors::{self, Occasion},
     ffi,
     releaser::{Releaser, Turn, enter_release},
 };
@@ -76,7 +76,9 @@ impl OwnMethod {
     ) -> Result<Value, Error> {
         let _releasing = enter_release();
         Releaser::guard(ruby, releaser);
-        carrier::expose(pointer, releaser)?;
+        if class_info::of(ruby, pointer.class())?.reads_releaser {
+            carrier::expose(pointer, releaser)?;
+        }
         self.run(ruby, releaser, body)
     }
 }
@@ -147,7 +149,9 @@ fn claimed(ruby: &Ruby, pointer: Value, method: OwnMethod) -> Result<Value, Erro
     match claim {
         Claim::Won => {
             let result = method.release(ruby, releaser, pointer, body);
-            let ended = Releaser::finish(ruby, releaser, Some(pointer), Occasion::Child);
+            let ended = errors::despite(&result, || {
+                Releaser::finish(ruby, releaser, Some(pointer), Occasion::Child)
+            });
             result.and_then(|result| ended.map(|()| result))
         }
         Claim::Deferred => Ok(ruby.qnil().as_value()),

@@ -5,7 +5,7 @@ use std::{ffi::c_void, fmt, ptr, sync::Arc};
 use magnus::{Error, Module, Object, RClass, RModule, function};
 use safe_pointer_core::{Claim, State, Trigger};
 
-use crate::{carrier, queue::Jobs};
+use crate::{carrier, exit, queue::Jobs};
 
 type Function = unsafe extern "C" fn(*mut c_void);
 
@@ -71,10 +71,14 @@ impl NativeRelease {
         won
     }
 
-    /// The pointer object is being swept: has it released later, as nothing may run in here.
+    /// The pointer object is being swept: has it released later, as nothing may run in here. When Ruby frees what is left
+    /// after its last finalizers there is no later.
     pub fn bury(&self, state: &State, address: usize) {
         if state.claim(Trigger::Finalizer) == Claim::Won {
-            self.jobs.push(self.function, address);
+            match exit::is_over() {
+                true => self.function.call(address),
+                false => self.jobs.push(self.function, address),
+            }
         }
     }
 }

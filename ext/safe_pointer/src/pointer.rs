@@ -237,6 +237,19 @@ fn is_detached(ruby: &Ruby, rb_self: Value) -> Result<bool, Error> {
     Ok(with_state(ruby, rb_self, State::is_detached)?.unwrap_or(false))
 }
 
+/// As `Object#freeze`. A frozen pointer can be used, freed and have children like any other.
+///
+/// @return [self]
+fn freeze(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
+    // What a native release needs for more than a `free`, it cannot be given later.
+    if let Holder::Native(_, slot) = carrier::peek(ruby, rb_self)?
+        && slot.state.is_owned()
+    {
+        carrier::find(ruby, rb_self)?;
+    }
+    ruby.call_super(())
+}
+
 /// A pointer has one owner, so it has no copies.
 ///
 /// @raise [RuntimeError] always, before Ruby copies the finalizer (ffi/ffi#1155)
@@ -318,6 +331,7 @@ pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     class.define_method("dup", method!(dup, -1))?;
     class.define_method("clone", method!(dup, -1))?;
     class.define_method("free", method!(free, -1))?;
+    class.define_method("freeze", method!(freeze, 0))?;
     class.define_method("freed?", method!(is_freed, 0))?;
     class.define_method("detach", method!(detach, 0))?;
     class.define_method("detached?", method!(is_detached, 0))?;

@@ -10,9 +10,9 @@ use std::{
     },
 };
 
-use magnus::{Error, Ruby, Value, prelude::*};
+use magnus::{Error, Ruby};
 
-use crate::{pointer, queue, releaser::is_releasing};
+use crate::{queue, releaser::is_releasing};
 
 /// Whether the work has been scheduled and not begun.
 static SCHEDULED: AtomicBool = AtomicBool::new(false);
@@ -82,11 +82,10 @@ fn work(ruby: &Ruby) -> Result<(), Error> {
     let Some(queue) = queue::default(ruby) else {
         return Ok(());
     };
-    let drained = queue.drain(ruby, usize::MAX);
-    let woken: Result<Value, Error> = pointer::class(ruby)?
-        .const_get::<_, Value>("ReleaseQueue")?
-        .funcall("wake_all", ());
-    drained.and(woken.map(drop))
+    queue
+        .drain(ruby, usize::MAX)
+        .map(drop)
+        .and(queue::signal(ruby))
 }
 
 /// Prepares Ruby for [`schedule`].

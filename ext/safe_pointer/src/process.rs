@@ -59,10 +59,15 @@ unsafe extern "C" fn leave(_: VALUE) {
     LEAVING.store(true, Relaxed);
 }
 
+/// Whether the process has begun to end.
+pub fn is_leaving() -> bool {
+    LEAVING.load(Relaxed)
+}
+
 /// Whether the process is ending and Ruby calls the finalizers of all that is left. By then the main thread
 /// counts as dead, although it is the one that runs them.
 pub fn is_ending(ruby: &Ruby) -> Result<bool, Error> {
-    if !LEAVING.load(Relaxed) {
+    if !is_leaving() {
         return Ok(false);
     }
     let main: Value = ruby.class_thread().funcall("main", ())?;

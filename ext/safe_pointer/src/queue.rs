@@ -10,6 +10,7 @@ use magnus::{
     gc::Marker,
     method,
     prelude::*,
+    rb_sys::AsRawValue,
     scan_args::{get_kwargs, scan_args},
     typed_data::{Obj, Writebarrier},
     value::Opaque,
@@ -18,7 +19,7 @@ use safe_pointer_core::Queue;
 
 use crate::{
     native::NativeFunction,
-    postponed,
+    postponed, process,
     releaser::{self, Releaser},
 };
 
@@ -71,6 +72,16 @@ pub fn default_jobs() -> &'static Arc<Jobs> {
     })
 }
 
+/// A queue that has a thread.
+#[derive(Clone, Copy)]
+struct Watched {
+    queue: Opaque<Obj<ReleaseQueue>>,
+    worker: Opaque<Value>,
+    signals: Opaque<Value>,
+    thread: Opaque<Value>,
+}
+
+static WATCHED: Mutex<Vec<Watched>> = Mutex::new(vec![]);
 static CLASS: OnceLock<Opaque<RClass>> = OnceLock::new();
 static DEFAULT: OnceLock<Opaque<Obj<ReleaseQueue>>> = OnceLock::new();
 
@@ -135,16 +146,18 @@ impl Chain {
         let releaser = Obj::<Releaser>::try_convert(ruby.get_inner(first)).ok()?;
         self.ends = releaser.next().map(|next| (next, last));
         releaser.set_next(None);
+        releaser.set_waiting(false);
         Some(releaser)
     }
 }
 
 impl ReleaseQueue {
-    fn wrap(ruby: &Ruby, jobs: Arc<Jobs>) -> Obj<Self> {
-        ruby.obj_wrap(Self {
+    fn wrap(ruby: &Ruby, class: RClass, jobs: Arc<Jobs>) -> Result<Obj<Self>, Error> {
+        let queue = Self {
             jobs,
             releasers: Mutex::default(),
-        })
+        };
+        Obj::try_convert(ruby.wrap_as(queue, class).as_value())
     }
 
     pub fn jobs(&self) -> &Arc<Jobs> {
@@ -155,8 +168,11 @@ impl ReleaseQueue {
         self.jobs.closed.load(Relaxed)
     }
 
-    /// Has `releaser` release later.
+    /// Has `releaser` release later. Once is enough.
     pub fn push(&self, ruby: &Ruby, releaser: Obj<Releaser>) {
+        if releaser.set_waiting(true) {
+            return;
+        }
         let mut chain = self
             .releasers
             .lock()
@@ -255,13 +271,54 @@ fn is_closed(rb_self: &ReleaseQueue) -> bool {
 }
 
 /// From here on nothing comes to wait here.
-fn shut(rb_self: &ReleaseQueue) {
+fn shut(ruby: &Ruby, rb_self: Obj<ReleaseQueue>) {
     rb_self.jobs.closed.store(true, Relaxed);
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    watched.retain(|watched| ruby.get_inner(watched.queue).as_raw() != rb_self.as_raw());
 }
 
-/// Has somebody come by whenever there are jobs.
-fn watch(rb_self: &ReleaseQueue) {
+/// From here on `thread`, which `worker` has started, is told by `signals` (a `Thread::Queue`) when there are jobs.
+fn watch(
+    ruby: &Ruby,
+    rb_self: Obj<ReleaseQueue>,
+    worker: Value,
+    signals: Value,
+    thread: Value,
+) -> Result<(), Error> {
+    for value in [worker, signals, thread] {
+        ruby.gc_register_mark_object(value);
+    }
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    watched.retain(|watched| ruby.get_inner(watched.queue).as_raw() != rb_self.as_raw());
+    watched.push(Watched {
+        queue: rb_self.into(),
+        worker: worker.into(),
+        signals: signals.into(),
+        thread: thread.into(),
+    });
+    drop(watched);
     rb_self.jobs.by_itself.store(true, Relaxed);
+    Ok(())
+}
+
+/// Signals to whom there are jobs for. Where Ruby calls this, it lets no jump pass: the end of the thread that happens to
+/// run this would be lost if it came now. So it runs Ruby code only where a thread is missing.
+pub fn signal(ruby: &Ruby) -> Result<(), Error> {
+    let all = WATCHED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    for watched in all {
+        if ruby.get_inner(watched.queue).jobs.jobs.is_empty() {
+            continue;
+        }
+        let _: Value = ruby.get_inner(watched.signals).funcall("push", (true,))?;
+        let alive: bool = ruby.get_inner(watched.thread).funcall("alive?", ())?;
+        if !alive && !process::is_leaving() {
+            let _: Value = ruby.get_inner(watched.worker).funcall("start", ())?;
+        }
+    }
+    Ok(())
 }
 
 /// Has `releaser` release from here, or as if there was no queue if this one is closed.
@@ -271,9 +328,23 @@ fn push(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, releaser: Obj<Releaser>) {
     queue.push(ruby, releaser);
 }
 
-/// A queue that somebody drains.
-fn make(ruby: &Ruby, _class: RClass) -> Obj<ReleaseQueue> {
-    ReleaseQueue::wrap(ruby, Arc::default())
+/// Where releases by C functions wait whose class has no queue. It is drained as soon as Ruby is at a safe place.
+///
+/// @return [SafePointer::ReleaseQueue]
+fn the_default(ruby: &Ruby, _class: RClass) -> Option<Obj<ReleaseQueue>> {
+    default(ruby)
+}
+
+/// Whether the process has begun to end.
+fn is_leaving(_class: RClass) -> bool {
+    process::is_leaving()
+}
+
+/// A queue that somebody drains. Lives for ever: there may be jobs in it when nobody knows it any more.
+fn make(ruby: &Ruby, class: RClass) -> Result<Obj<ReleaseQueue>, Error> {
+    let queue = ReleaseQueue::wrap(ruby, class, Arc::default())?;
+    ruby.gc_register_mark_object(queue);
+    Ok(queue)
 }
 
 /// Defines `SafePointer::ReleaseQueue`.
@@ -283,16 +354,17 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     class.undef_default_alloc_func();
     class.define_private_method("push", method!(push, 1))?;
     class.define_private_method("shut", method!(shut, 0))?;
-    class.define_private_method("watch", method!(watch, 0))?;
+    class.define_private_method("watch", method!(watch, 3))?;
     class.define_method("drain", method!(drain, -1))?;
     class.define_method("size", method!(size, 0))?;
     class.define_method("empty?", method!(is_empty, 0))?;
     class.define_method("high_water", method!(high_water, 0))?;
     class.define_method("closed?", method!(is_closed, 0))?;
-    class
-        .singleton_class()?
-        .define_private_method("make", method!(make, 0))?;
-    let default = ReleaseQueue::wrap(ruby, Arc::clone(default_jobs()));
+    class.define_singleton_method("default", method!(the_default, 0))?;
+    let singleton = class.singleton_class()?;
+    singleton.define_private_method("make", method!(make, 0))?;
+    singleton.define_private_method("leaving?", method!(is_leaving, 0))?;
+    let default = ReleaseQueue::wrap(ruby, class, Arc::clone(default_jobs()))?;
     ruby.gc_register_mark_object(default);
     DEFAULT.get_or_init(|| default.into());
     Ok(())

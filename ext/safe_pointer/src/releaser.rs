@@ -224,28 +224,28 @@ impl Releaser {
         match Self::claim(ruby, rb_self, pointer, || Ok(None))? {
             Claim::Won => {
                 let result = rb_self.call_claimed(ruby);
-                let ended = Self::finish(ruby, rb_self, pointer, Occasion::Child);
+                let ended = errors::despite(&result, || {
+                    Self::finish(ruby, rb_self, pointer, Occasion::Child)
+                });
                 // Until here: the state lives in the object.
                 black_box(rb_self);
                 result.and(ended)
             }
             Claim::Refused if rb_self.is_guarded(ruby) && rb_self.state.claim_call() => {
                 let result = rb_self.send(ruby, ruby.get_inner(rb_self.held.get()));
-                result.and(set_null(ruby, pointer))
+                let nulled = errors::despite(&result, || set_null(ruby, pointer));
+                result.and(nulled)
             }
             _ => Ok(()),
         }
     }
 
     /// Releases because the pointer object is gone or the process ends; `args` is the object id then. Without
-    /// arguments it is the program that calls, and an error is for its ears.
+    /// arguments it is the program that calls.
     fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
         let id = args.first().copied();
         if id.is_some() {
-            if rb_self.is_discarded(ruby)? {
-                // What the program has asked for is carried out all the same, and nobody waits for the rest.
-                rb_self.set_autorelease(ruby, false);
-            }
+            rb_self.discard_in_fork(ruby)?;
             if rb_self.state.leases() > 0 && is_out_of_use(ruby, rb_self, id)? {
                 lease::end_all(ruby, rb_self)?;
             }
@@ -256,54 +256,57 @@ impl Releaser {
                 return Ok(());
             }
         }
-        Self::finalize(ruby, rb_self, id, Occasion::Finalizer)
+        Self::finalize(ruby, rb_self, id, id.map(|_| Occasion::Finalizer))
     }
 
     /// Releases because it is this one's turn in a queue.
     pub fn run(ruby: &Ruby, rb_self: Obj<Self>) -> Result<(), Error> {
-        let nil = ruby.qnil().as_value();
+        rb_self.discard_in_fork(ruby)?;
+        let occasion = Occasion::Queue;
         match rb_self.extras.get() {
-            Some(extras) if extras.due.take() => settle(
-                ruby,
-                Some((Kin(rb_self), Trigger::Finalizer)),
-                Occasion::Queue,
-            ),
-            _ => Self::finalize(ruby, rb_self, Some(nil), Occasion::Queue),
+            Some(extras) if extras.due.take() => {
+                settle(ruby, Some((Kin(rb_self), Trigger::Finalizer)), occasion)
+            }
+            _ => Self::finalize(ruby, rb_self, None, Some(occasion)),
         }
     }
 
+    /// `occasion` is when Ruby or a queue asks. Without one it is the program that does, and an error is for its ears.
     fn finalize(
         ruby: &Ruby,
         rb_self: Obj<Self>,
         id: Option<Value>,
-        occasion: Occasion,
+        occasion: Option<Occasion>,
     ) -> Result<(), Error> {
-        match family::claim(&Kin(rb_self), Trigger::Finalizer) {
-            Claim::Won => {
-                let result = rb_self.call_claimed(ruby);
+        let pointer = pointer(ruby, rb_self, id)?;
+        match (family::claim(&Kin(rb_self), Trigger::Finalizer), occasion) {
+            (Claim::Won, _) => {
                 let class = rb_self.pointer_class(ruby);
-                let pointer = pointer(ruby, rb_self, id)?;
-                let ended = Self::finish(ruby, rb_self, pointer, occasion);
-                match result {
-                    Err(error) if id.is_some() => {
+                let result = rb_self.call_claimed(ruby);
+                let ended = errors::despite(&result, || {
+                    let occasion = occasion.unwrap_or(Occasion::Child);
+                    Self::finish(ruby, rb_self, pointer, occasion)
+                });
+                let reported = match (result, occasion) {
+                    (Err(error), Some(occasion)) => {
                         errors::report(ruby, error, class, rb_self.address, occasion)
                     }
-                    result => result,
-                }
-                .and(ended)
+                    (result, _) => result,
+                };
+                reported.and(ended)
             }
-            Claim::Deferred => {
-                Request::set(rb_self, pointer(ruby, rb_self, id)?, None);
+            (Claim::Deferred, _) => {
+                Request::set(rb_self, pointer, None);
                 Ok(())
             }
-            Claim::Refused if rb_self.is_guarded(ruby) && rb_self.state.autorelease() => {
+            (Claim::Refused, _) if rb_self.is_guarded(ruby) && rb_self.state.autorelease() => {
                 rb_self.call_claimed(ruby)
             }
-            Claim::Refused if id.is_some() => {
+            (Claim::Refused, Some(occasion)) => {
                 rb_self.discount(ruby);
                 settle(ruby, family::abandon(&Kin(rb_self)), occasion)
             }
-            Claim::Refused => Ok(()),
+            (Claim::Refused, None) => Ok(()),
         }
     }
 
@@ -316,7 +319,9 @@ impl Releaser {
             result = rb_self.send(ruby, held);
         }
         if won {
-            let ended = Self::finish(ruby, rb_self, pointer, Occasion::Child);
+            let ended = errors::despite(&result, || {
+                Self::finish(ruby, rb_self, pointer, Occasion::Child)
+            });
             result = result.and(ended);
         }
         result
@@ -404,6 +409,15 @@ impl Releaser {
         self.count(ruby);
     }
 
+    /// Keeps GC and exit from releasing what a process that is to leave it alone has from its parent. What the program
+    /// has asked for is carried out all the same, and nobody waits for the rest.
+    fn discard_in_fork(&self, ruby: &Ruby) -> Result<(), Error> {
+        if self.is_discarded(ruby)? {
+            self.set_autorelease(ruby, false);
+        }
+        Ok(())
+    }
+
     /// Whether this process is a fork of the one that made the pointer, and is to leave it alone.
     fn is_discarded(&self, ruby: &Ruby) -> Result<bool, Error> {
         if self.generation == process::generation() {
@@ -451,6 +465,11 @@ impl Releaser {
     /// The next one in the queue that this waits in.
     pub fn next(&self) -> Option<Opaque<Value>> {
         self.extras.get()?.next.get()
+    }
+
+    /// Marks it as waiting in a queue, or not. Returns what it was.
+    pub fn set_waiting(&self, waiting: bool) -> bool {
+        self.extras().waiting.replace(waiting)
     }
 
     pub fn set_next(&self, next: Option<Opaque<Value>>) {

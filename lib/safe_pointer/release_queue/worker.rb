@@ -15,24 +15,28 @@ class SafePointer
           @all.delete(queue)&.stop
         end
 
-        def wake_all
-          @all.values.each(&:wake)
+        # In a forked process, where there are no other threads.
+        def forked
+          @all.values.each(&:start)
         end
       end
 
       def initialize(queue)
         @queue = queue
+        # What the extension signals with when there is something to do.
         @signals = Thread::Queue.new
         Worker.add(queue, self)
-        queue.send(:watch)
         start
       end
 
-      def wake
-        return if @queue.empty?
-
-        start unless @thread.alive?
-        @signals << true if @signals.empty?
+      # Also called by the extension, when it finds the thread dead.
+      def start
+        thread = Thread.new { work }
+        thread.name = "SafePointer::ReleaseQueue"
+        # Servers that look for threads a fork would lose need not mind this one.
+        thread.thread_variable_set(:fork_safe, true)
+        @queue.send(:watch, self, @signals, thread)
+        @signals << true
       end
 
       def stop
@@ -41,23 +45,16 @@ class SafePointer
 
       private
 
-      def start
-        @thread = Thread.new { work }
-        @thread.name = "SafePointer::ReleaseQueue"
-        # Servers that look for threads a fork would lose need not mind this one.
-        @thread.thread_variable_set(:fork_safe, true)
-      end
-
-      # The errors of releases have been reported. What else comes out of one, a `throw` for instance, ends neither this
-      # thread nor the process.
+      # The errors of releases have been reported. If something else comes out of one, a `throw` for instance, or
+      # somebody kills this thread, another one goes on, for as long as the process does.
       def work
         while @signals.pop
-          begin
-            @queue.drain until @queue.empty?
-          rescue Exception => error # rubocop:disable Lint/RescueException
-            warn "safe_pointer: a release queue's thread caught #{error.class}"
-          end
+          @queue.drain until @queue.empty?
         end
+      rescue Exception => error # rubocop:disable Lint/RescueException
+        warn "safe_pointer: the thread of a release queue ended with #{error.class}"
+      ensure
+        start unless @signals.closed? || ReleaseQueue.send(:leaving?)
       end
     end
     private_constant :Worker

@@ -34,6 +34,8 @@ pub struct Extras {
     pub queue: Cell<Option<Opaque<Value>>>,
     /// The next one in the queue that this waits in.
     pub next: Cell<Option<Opaque<Value>>>,
+    /// Whether it waits in a queue.
+    pub waiting: Cell<bool>,
     /// Whether what waits in the queue has been claimed already.
     pub due: Cell<bool>,
     /// What goes before the policy of the pointer's class.

@@ -91,11 +91,20 @@ pub fn settle(ruby: &Ruby, mut due: Due, occasion: Occasion) -> Result<(), Error
             _ => releaser.call_claimed(ruby),
         };
         let class = releaser.pointer_class(ruby);
-        let ended;
-        (due, ended) = Releaser::end(ruby, releaser, pointer);
+        let mut next = None;
+        let ended = errors::despite(&result, || {
+            let ended;
+            (next, ended) = Releaser::end(ruby, releaser, pointer);
+            ended
+        });
         let reported =
             result.or_else(|error| errors::report(ruby, error, class, releaser.address, occasion));
         left = left.and(reported).and(ended);
+        if left.is_err() {
+            let rest = errors::despite(&left, || settle(ruby, next, occasion));
+            return left.and(rest);
+        }
+        due = next;
     }
     left
 }

@@ -10,7 +10,7 @@ use magnus::{
 use safe_pointer_core::{Hold, family};
 
 use super::{Kin, Releaser, settle};
-use crate::errors::Occasion;
+use crate::errors::{self, Occasion};
 
 /// Runs `body` while this thread has a lease. `None` if it is too late for one.
 pub fn with_lease(
@@ -36,7 +36,8 @@ pub fn with_lease(
     lessees.borrow_mut().push(thread.into());
     releaser.writebarrier(thread);
     let result = body(held);
-    Some(end(ruby, releaser, thread).and(result))
+    let ended = errors::despite(&result, || end(ruby, releaser, thread));
+    Some(result.and_then(|result| ended.map(|()| result)))
 }
 
 fn end(ruby: &Ruby, releaser: Obj<Releaser>, thread: Value) -> Result<(), Error> {

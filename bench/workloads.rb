@@ -1,0 +1,75 @@
+# frozen_string_literal: true
+
+# What is done with a contender, `count` times. Each returns what it measured by itself, in a Hash, or nothing: then its
+# processor time is what counts. A contender that cannot do it answers nil to the question for it.
+module Workloads
+  module_function
+
+  def all
+    {
+      "create and free" => ->(contender, count) { each(count, contender.make, contender.free) },
+      "create and leave to GC" => ->(contender, count) { left(count, contender.make) },
+      "returned by a function, and free" => lambda do |contender, count|
+        contender.from_native && each(count, contender.from_native, contender.free)
+      end,
+      "free of its own" => ->(contender, count) { contender.own && each(count, contender.own, contender.free) },
+      "with a parent, and free" => lambda do |contender, count|
+        next unless contender.parent
+
+        parent = contender.make.call
+        each(count, -> { contender.parent.call(parent) }, contender.free)
+      end,
+      "left to GC with a queue" => lambda do |contender, count|
+        next unless contender.queue
+
+        make, queue = contender.queue
+        left(count, make) { queue.drain }
+      end,
+      "create and free on 8 threads" => lambda do |contender, count|
+        Array.new(8) { Thread.new { each(count / 8, contender.make, contender.free) } }.each(&:join)
+      end
+    }
+  end
+
+  def each(count, make, free)
+    i = 0
+    while i < count
+      free.call(make.call)
+      i += 1
+    end
+    true
+  end
+
+  def left(count, make)
+    i = 0
+    while i < count
+      make.call
+      i += 1
+      yield if block_given? && (i % 10_000).zero?
+    end
+    GC.start
+    yield if block_given?
+    true
+  end
+
+  # Of `count` pointers that are alive at once.
+  def live(contender, count)
+    before = resident
+    kept = Array.new(count) { contender.make.call }
+    3.times { GC.start }
+    bytes = (resident - before) / count.to_f
+    minor = clock { 5.times { GC.start(full_mark: false) } } / 5
+    full = clock { 3.times { GC.start } } / 3
+    { "bytes" => bytes, "minor" => minor, "full" => full, "kept" => kept.size }
+  end
+
+  def resident
+    File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i * 1024
+  end
+
+  def clock
+    start = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
+    yield
+    Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - start
+  end
+end
