@@ -4,7 +4,7 @@
 # its garbage collector sees no reason to run. Here a program goes through 10 GB
 # in such blocks and frees none by hand: with the size told and untold, alone and
 # beside objects of its own, with which Ruby collects more rarely still. Each run
-# is a process that may have 2 GB.
+# is a process, which ends when 1,536 blocks are alive.
 #
 #   ruby -I lib examples/native_size/run.rb
 #
@@ -36,7 +36,7 @@ Run = Struct.new(:objects, :told, :made, :most, :collections, :peak) do
 
   def cells
     [grouped(objects), told, grouped(made), grouped(most), grouped(collections), "#{grouped(peak)} MB",
-     complete? ? "" : "  then malloc returned NULL"]
+     complete? ? "" : "  ended there"]
   end
 
   private
@@ -59,7 +59,7 @@ puts "A program goes through #{BLOCKS} blocks of 1 MB, writes to each, and frees
      row(HEADINGS), row(WIDTHS.map { |width| "-" * width }), pairs.flatten.map { |run| row(run.cells) }, ""
 
 pairs.each do |untold, told|
-  told.complete? or abort "Unexpected: with `size:` it ran out of memory."
+  told.complete? or abort "Unexpected: with `size:` it did not get to the end."
   told.peak * FRACTION < untold.peak or
     abort "Unexpected: with `size:` it needed more than a #{FRACTION}th of the memory."
 end

@@ -5,7 +5,7 @@
 class Turmoil
   THREADS = 4
   SLOTS = 12
-  STEPS = GCLevel::CURRENT == "stress" ? 15 : 250
+  STEPS = GCLevel::CURRENT == "stress" ? 80 : 250
   MARK = 0x5afe
 
   # What a pointer may be once somebody else has been there first.

@@ -135,13 +135,28 @@ RSpec.describe "a release queue" do
       log = in_child do |events|
         SafePointer.on_release_error { |error, info| events << [error.class, info] }
         queue = queue_of(
-          ->(_) { raise "no" }, ->(_) { raise NoMemoryError }, ->(_) { exit }, ->(_) { raise Interrupt, "now" }, ->(_) { events << :ok }
+          ->(_) { raise "no" }, ->(_) { raise NoMemoryError }, ->(_) { raise NotImplementedError }, ->(_) { events << :ok }
         )
         events << queue.drain
       end
       info = { class: FFI::Pointer, address: 64, trigger: :queue }
-      errors = [RuntimeError, NoMemoryError, SystemExit, Interrupt].map { |error| [error, info] }
-      expect(log).to eq [*errors, :ok, 5]
+      errors = [RuntimeError, NoMemoryError, NotImplementedError].map { |error| [error, info] }
+      expect(log).to eq [*errors, :ok, 4]
+    end
+
+    { "exit" => [SystemExit, "bye"], "an interrupt" => [Interrupt, "now"] }.each do |what, (error, message)|
+      it "lets #{what} out, which is meant for more than a release, and keeps the rest" do
+        log = in_child do |events|
+          SafePointer.on_release_error { |reported, _| events << reported.class }
+          queue = queue_of(->(_) { raise error, message }, ->(_) { events << :ok })
+          begin
+            queue.drain
+          rescue error => raised
+            events << raised.message << queue.size << queue.drain
+          end
+        end
+        expect(log).to eq [message, 1, :ok, 1]
+      end
     end
 
     it "warns of an error where there is no handler" do

@@ -88,7 +88,7 @@ pub fn report(
         ErrorType::Exception(exception) => exception.as_value(),
     };
     let trigger = occasion.name(ruby)?;
-    if matches!(trigger, "lease" | "child") && !is_error(ruby, exception) {
+    if matches!(trigger, "lease" | "child" | "queue") && !is_error(ruby, exception) {
         return Err(error);
     }
     let trigger = ruby.to_symbol(trigger);

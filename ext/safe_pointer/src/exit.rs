@@ -17,6 +17,7 @@ use safe_pointer_core::Trigger;
 
 use crate::{
     carrier::{self, Holder},
+    errors::Occasion,
     ffi, process,
     queue::{self, ReleaseQueue},
 };
@@ -68,7 +69,11 @@ fn release_all(ruby: &Ruby) -> Result<(), Error> {
         let mut released = 0;
         // Queues first: what Ruby releases there may use what a C function releases.
         for queue in all(queue::class(ruby)?)? {
-            released += Obj::<ReleaseQueue>::try_convert(queue)?.drain(ruby, usize::MAX)?;
+            released += Obj::<ReleaseQueue>::try_convert(queue)?.drain(
+                ruby,
+                usize::MAX,
+                Occasion::Finalizer,
+            )?;
         }
         if carrier::has_natives() {
             for pointer in all(ffi::pointer_class(ruby)?)? {

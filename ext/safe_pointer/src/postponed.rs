@@ -12,7 +12,7 @@ use std::{
 
 use magnus::{Error, Ruby};
 
-use crate::{queue, releaser::is_releasing};
+use crate::{errors::Occasion, queue, releaser::is_releasing};
 
 /// Whether the work has been scheduled and not begun.
 static SCHEDULED: AtomicBool = AtomicBool::new(false);
@@ -83,7 +83,7 @@ fn work(ruby: &Ruby) -> Result<(), Error> {
         return Ok(());
     };
     queue
-        .drain(ruby, usize::MAX)
+        .drain(ruby, usize::MAX, Occasion::Finalizer)
         .map(drop)
         .and(queue::signal(ruby))
 }

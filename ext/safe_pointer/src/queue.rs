@@ -18,6 +18,7 @@ use magnus::{
 use safe_pointer_core::Queue;
 
 use crate::{
+    errors::Occasion,
     native::NativeFunction,
     postponed, process,
     releaser::{self, Releaser},
@@ -192,7 +193,7 @@ impl ReleaseQueue {
 
     /// Carries out at most `max` of the jobs that are there now; those that come meanwhile wait for the next time, so
     /// that nobody is kept here for ever. Returns how many. What a job raises is reported.
-    pub fn drain(&self, ruby: &Ruby, max: usize) -> Result<usize, Error> {
+    pub fn drain(&self, ruby: &Ruby, max: usize, occasion: Occasion) -> Result<usize, Error> {
         let mut done = 0;
         let due = self.jobs.jobs.len().min(max);
         while done < due
@@ -203,7 +204,7 @@ impl ReleaseQueue {
                 Job::Native { function, address } => function.call(address),
                 Job::Releaser => {
                     if let Some(releaser) = self.pop(ruby) {
-                        Releaser::run(ruby, releaser)?;
+                        Releaser::run(ruby, releaser, occasion)?;
                     }
                 }
             }
@@ -213,8 +214,8 @@ impl ReleaseQueue {
 }
 
 /// Releases what is due, on the calling thread: what is in the queue when this is called, at most `max` of it. An error
-/// of one release is reported (see {SafePointer.on_release_error}) and does not stop the others. Does nothing inside
-/// a release.
+/// of one release is reported (see {SafePointer.on_release_error}) and does not stop the others; what is no error, an
+/// interrupt for instance, comes out of here. Does nothing inside a release.
 ///
 /// @param max [Integer, nil]
 /// @return [Integer] how many were released
@@ -238,7 +239,7 @@ fn drain(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, args: &[Value]) -> Result<usiz
     };
     match releaser::is_releasing() {
         true => Ok(0),
-        false => rb_self.drain(ruby, max),
+        false => rb_self.drain(ruby, max, Occasion::Queue),
     }
 }
 

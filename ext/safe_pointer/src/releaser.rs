@@ -260,9 +260,8 @@ impl Releaser {
     }
 
     /// Releases because it is this one's turn in a queue.
-    pub fn run(ruby: &Ruby, rb_self: Obj<Self>) -> Result<(), Error> {
+    pub fn run(ruby: &Ruby, rb_self: Obj<Self>, occasion: Occasion) -> Result<(), Error> {
         rb_self.discard_in_fork(ruby)?;
-        let occasion = Occasion::Queue;
         match rb_self.extras.get() {
             Some(extras) if extras.due.take() => {
                 settle(ruby, Some((Kin(rb_self), Trigger::Finalizer)), occasion)

@@ -45,11 +45,11 @@ class SafePointer
 
       private
 
-      # The errors of releases have been reported. If something else comes out of one, a `throw` for instance, or
+      # The end of the process waits for a release that has begun. The errors of releases have been reported. If something else comes out of one, a `throw` for instance, or
       # somebody kills this thread, another one goes on, for as long as the process does.
       def work
         while @signals.pop
-          @queue.drain until @queue.empty?
+          Thread.handle_interrupt(Object => :never) { @queue.drain(max: 1) } until @queue.empty?
         end
       rescue Exception => error # rubocop:disable Lint/RescueException
         warn "safe_pointer: the thread of a release queue ended with #{error.class}"
