@@ -206,12 +206,14 @@ RSpec.describe "pointers that a C function releases" do
   end
 
   describe "of a library that nothing else keeps loaded" do
-    # A copy of the oracle, as a library of its own. Only the function is left of it here.
-    def copied_function(path)
+    # Of a copy of the oracle, as a library of its own. Of that only the function is left when this is over.
+    def declare(type, path)
       library = FFI::DynamicLibrary.open(path, FFI::DynamicLibrary::RTLD_LAZY)
       log_to = FFI::Function.new(:void, [:int], FFI::Pointer.new(library.find_function("oracle_log_to").address))
       log_to.call(Integer(ENV.fetch("COPY_FD")))
-      FFI::Function.new(:void, [:pointer], FFI::Pointer.new(library.find_function("oracle_count").address))
+      function = FFI::Pointer.new(library.find_function("oracle_count").address)
+      type.release_with(FFI::Function.new(:void, [:pointer], function))
+      library.name
     end
 
     {
@@ -226,8 +228,7 @@ RSpec.describe "pointers that a C function releases" do
           ENV["COPY_FD"] = writer.fileno.to_s
           log = in_child do |events|
             type = Class.new(SafePointer)
-            declare = -> { type.release_with(copied_function(path)) }
-            out_of_reach(&declare)
+            out_of_reach { declare(type, path) }
             full_gc
             events << :unloaded
             finish.call(type.new(FFI::Pointer.new(42)))
