@@ -1,5 +1,8 @@
 # frozen_string_literal: true
 
+# Ruby loads the encoding when it is first used, which it cannot under GC stress.
+"".encode("UTF-16LE")
+
 class Faulty < SafePointer
   class Refusal < StandardError; end
 

@@ -102,7 +102,7 @@ class Turmoil
     raw = @events.raw(name)
     raw.write_int(MARK)
     type = [Plain, OwnFree, Closed, Owner].sample(random: @random)
-    made, parent = wrap(type, raw, @random.rand(3).zero? ? pick : nil)
+    made, parent = wrap(type, raw, @random.rand(3).positive? ? pick : nil)
     made.name = name
     @events << [:made, name, type == OwnFree ? nil : parent&.name]
     made
