@@ -301,7 +301,8 @@ RSpec.describe "the end of the process" do
       $top = Handle.new(events.raw(:top))
       $bottom = SafePointer.new(events.raw, ->(_) { raise "refused" }, parent: $top)
     RUBY
-    expect(child).to have_attributes(quiet?: true, events: [["refused", :exit], [:released, :top]])
+    expect(child).to be_quiet
+    expect(child.events).to contain_exactly(["refused", :exit], [:released, :top])
   end
 
   it "releases what is left in the midst of a lease, as with exit in it" do

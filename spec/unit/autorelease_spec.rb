@@ -118,4 +118,15 @@ RSpec.describe SafePointer, "#autorelease=" do
     end
     expect(log).to match [a_string_starting_with("can't modify frozen Handle"), true, :released]
   end
+
+  it "lets a free release that comes after the finalizer was refused" do
+    log = in_child do |events|
+      pointer = Handle.new(events.raw)
+      pointer.autorelease = false
+      pointer.instance_variable_get(:@releaser).call(pointer.object_id)
+      events << pointer.detached?
+      pointer.free
+    end
+    expect(log).to eq [false, :released]
+  end
 end

@@ -10,7 +10,10 @@ use magnus::{
     typed_data::{Obj, Writebarrier},
     value::{LazyId, Opaque},
 };
-use safe_pointer_core::{Claim, State, Trigger, family};
+use safe_pointer_core::{
+    Claim, State, Trigger,
+    family::{self, Bond, Member},
+};
 
 use crate::{
     carrier, class_info,
@@ -303,7 +306,13 @@ impl Releaser {
             }
             (Claim::Refused, Some(occasion)) => {
                 rb_self.discount(ruby);
-                settle(ruby, family::abandon(&Kin(rb_self)), occasion)
+                // Only for a parent's sake: at the end of the process somebody may still ask for the release.
+                match Kin(rb_self).tie() {
+                    Some(tie) if tie.bond == Bond::Before => {
+                        settle(ruby, family::abandon(&Kin(rb_self)), occasion)
+                    }
+                    _ => Ok(()),
+                }
             }
             (Claim::Refused, None) => Ok(()),
         }
