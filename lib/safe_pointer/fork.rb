@@ -8,7 +8,7 @@ class SafePointer
       # What a forked process does with the pointers of this class, and of subclasses that do not say otherwise, that
       # were made before the fork: with `:release` GC and exit release them in both processes, as
       # `FFI::AutoPointer` does; with `:discard` they leave them alone in the forked one. An explicit `free` releases
-      # in either case.
+      # in either case. Pointers released by a C function have the policy that was in force when they were made.
       #
       # @overload fork_policy(policy)
       #   @param policy [:release, :discard]
