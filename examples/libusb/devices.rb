@@ -54,6 +54,6 @@ forgetting do
   mark "at GC" # while all owners are still alive
 end
 
-10.times { GC.start unless ObjectSpace.each_object(OWNER).count == KEPT.size }
+10.times { forgetting { GC.start } unless ObjectSpace.each_object(OWNER).count == KEPT.size }
 mark "at exit"
 CONTEXT.close

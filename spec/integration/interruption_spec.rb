@@ -141,7 +141,7 @@ RSpec.describe "in the midst of a thread's work," do
         lock = Mutex.new
         dead_pointers(events, lock, 2)
         lock.synchronize do
-          full_gc
+          GCLevel.collect
           events << lock.owned?
         end
         events << :end
@@ -154,7 +154,7 @@ RSpec.describe "in the midst of a thread's work," do
         lock = Monitor.new
         dead_pointers(events, lock, 2)
         lock.synchronize do
-          full_gc
+          GCLevel.collect
           events << lock.mon_owned?
         end
       end
@@ -168,7 +168,7 @@ RSpec.describe "in the midst of a thread's work," do
         dead_pointers(events, lock, 1)
         pointer = events.pointer(:freed)
         lock.synchronize do
-          full_gc
+          GCLevel.collect
           pointer.free
         end
         events << pointer.freed?
