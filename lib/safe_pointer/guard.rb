@@ -90,6 +90,16 @@ class SafePointer
         Post.behind(singleton.instance_method(:release).owner, :release)
       end
 
+      # Whether nothing stands between the constructor of the watched class that `klass` descends from and the one
+      # that `FFI::Pointer` has in C. Called by the extension.
+      def ffis_constructor?(klass)
+        base = base_of(klass)
+        constructor = base.instance_method(:initialize)
+        constructor = constructor.super_method until constructor.owner == base
+        inherited = constructor.super_method
+        inherited.owner == FFI::Pointer && inherited.source_location.nil?
+      end
+
       private
 
       def subclasses_of(klass)

@@ -316,7 +316,8 @@ RSpec.describe "pointers that a C function releases" do
       full_gc
       events << Oracle.counted
     end
-    expect(log.first).to be 200
+    # One or the other may still be on a stack.
+    expect(log.first).to be_between(190, 200)
   end
 
   it "are released although their frozen class looks at them anew each time" do

@@ -13,12 +13,20 @@ use crate::{ffi, native::NativeRelease, releaser::Releaser};
 mod data;
 mod embedded;
 mod frozen;
+mod image;
 mod variable;
 
-pub use embedded::{Held as Holder, address, is_address, type_size};
+pub use embedded::Held as Holder;
+pub use image::{Target, address, is_address, type_size};
 
 /// Whether a class has been made room in for the state of native releases.
 static NATIVES: AtomicBool = AtomicBool::new(false);
+
+/// Does to `pointer` what ffi's `initialize(type_size, target)` would, but faster. Returns `false`, and has done nothing,
+/// if that is left to ffi.
+pub fn point(pointer: Value, type_size: i32, target: Target) -> bool {
+    embedded::slot(pointer).is_some() && image::point(pointer, type_size, target)
+}
 
 /// Gives `pointer` its releaser.
 pub fn attach(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {

@@ -1,6 +1,9 @@
 //! What is known about a pointer class, so that making a pointer need not ask.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use magnus::{
     DataTypeFunctions, Error, Module, RClass, RModule, Ruby, Symbol, TryConvert, TypedData, Value,
@@ -20,18 +23,36 @@ use crate::{
 
 static INFO: Hidden = Hidden::new("safe_pointer_class_info");
 
+/// Counts the changes of classes.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
 /// Looked up before the first pointer of a class is made, and again after the class has changed.
 #[derive(TypedData)]
 #[magnus(class = "SafePointer::ClassInfo", free_immediately, mark)]
 pub struct ClassInfo {
     /// Whether the class has code that reads `@releaser`.
     pub reads_releaser: bool,
-    /// The name under which `release` is called for the pointers of the class, if it has one: past the guard, which is
-    /// for programs that call it by hand.
-    pub release: Option<OpaqueId>,
+    /// Whether `super` in our constructor is ffi's.
+    pub is_ffis_constructor: bool,
+    /// How `release` is called for the pointers of the class, if it has one.
+    pub release: Option<ReleaseName>,
     /// The C function that releases pointers of the class, if nothing of Ruby is to take part in it.
     pub native: Option<&'static NativeRelease>,
     queue: Option<Opaque<Value>>,
+}
+
+/// The name under which a class's `release` is called: past the guard, which is for programs that call it by hand.
+#[derive(Clone, Copy)]
+pub struct ReleaseName {
+    name: OpaqueId,
+    changes: u64,
+}
+
+impl ReleaseName {
+    /// `None` if it may be another one by now.
+    pub fn get(self) -> Option<OpaqueId> {
+        (self.changes == CHANGES.load(Relaxed)).then_some(self.name)
+    }
 }
 
 impl DataTypeFunctions for ClassInfo {
@@ -56,6 +77,8 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
     }
     let guard: RModule = pointer::class(ruby)?.const_get("Guard")?;
     let reads_releaser: bool = guard.funcall("check", (class,))?;
+    let is_ffis_constructor: bool = guard.funcall("ffis_constructor?", (class,))?;
+    let changes = CHANGES.load(Relaxed);
     let release: Option<Symbol> = guard.funcall("release_behind", (class,))?;
     let queue: Option<Obj<ReleaseQueue>> = class.funcall("release_queue", ())?;
     let native = match native_function(ruby, class)? {
@@ -70,7 +93,11 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
     };
     let info = ruby.obj_wrap(ClassInfo {
         reads_releaser,
-        release: release.map(|name| Id::from(name).into()),
+        is_ffis_constructor,
+        release: release.map(|name| ReleaseName {
+            name: Id::from(name).into(),
+            changes,
+        }),
         native,
         queue: queue.map(|queue| queue.as_value().into()),
     });
@@ -82,6 +109,7 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
 
 /// Has `class` looked at again.
 pub fn forget(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    CHANGES.fetch_add(1, Relaxed);
     match class.is_frozen() {
         true => Ok(()),
         false => INFO.set(class.as_value(), ruby.qnil().as_value()),

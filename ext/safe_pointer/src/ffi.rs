@@ -9,7 +9,7 @@ use magnus::{
     value::{LazyId, Opaque},
 };
 
-use crate::carrier;
+use crate::carrier::{self, Target};
 
 static FFI: OnceLock<Ffi> = OnceLock::new();
 
@@ -91,8 +91,10 @@ pub fn memory(ruby: &Ruby, value: Value) -> Result<Value, Error> {
 ///
 /// ffi looks at the address only, so this works on a frozen pointer too.
 pub fn set_null(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
+    let type_size = type_size(ruby, pointer)?;
     match carrier::address(pointer) {
         Some(0) => Ok(()),
+        _ if carrier::point(pointer, type_size, Target::Null) => Ok(()),
         _ => set_address(ruby, pointer, 0),
     }
 }
@@ -101,6 +103,18 @@ pub fn set_null(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
 pub fn set_address(ruby: &Ruby, pointer: Value, address: usize) -> Result<(), Error> {
     let type_size = type_size(ruby, pointer)?;
     let _: Value = pointer.funcall(*POINT, (type_size, address))?;
+    Ok(())
+}
+
+/// Calls ffi's `initialize` of any pointer.
+pub fn initialize(
+    ruby: &Ruby,
+    pointer: Value,
+    type_size: i32,
+    address: usize,
+) -> Result<(), Error> {
+    let initialize = ruby.get_inner(ffi(ruby)?.initialize);
+    let _: Value = initialize.funcall("bind_call", (pointer, type_size, address))?;
     Ok(())
 }
 

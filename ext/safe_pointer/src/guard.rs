@@ -76,7 +76,8 @@ impl OwnMethod {
     ) -> Result<Value, Error> {
         let _releasing = enter_release();
         Releaser::guard(ruby, releaser);
-        if class_info::of(ruby, pointer.class())?.reads_releaser {
+        // A class that read it when the pointer was made has it already.
+        if !releaser.is_class_unchanged() && class_info::of(ruby, pointer.class())?.reads_releaser {
             carrier::expose(pointer, releaser)?;
         }
         self.run(ruby, releaser, body)
@@ -129,12 +130,16 @@ fn release(ruby: &Ruby, pointer: Value, id: u64) -> Result<Value, Error> {
 /// Claims the release if nobody has, and runs the block if it has a turn.
 fn claimed(ruby: &Ruby, pointer: Value, method: OwnMethod) -> Result<Value, Error> {
     let pointer = ffi::memory(ruby, pointer)?;
-    // The claim comes first, so that the releaser that takes over needs no finalizer.
-    let won = match carrier::peek(ruby, pointer)? {
-        Holder::Native(_, slot) => slot.state.claim(Trigger::Free) == Claim::Won,
-        _ => false,
+    let (releaser, won) = match carrier::peek(ruby, pointer)? {
+        Holder::Releaser(releaser) => (Some(releaser), false),
+        Holder::Nothing => (None, false),
+        Holder::Native(_, slot) => {
+            // The claim comes first, so that the releaser that takes over needs no finalizer.
+            let won = slot.state.claim(Trigger::Free) == Claim::Won;
+            (carrier::find(ruby, pointer)?, won)
+        }
     };
-    let Some(releaser) = carrier::find(ruby, pointer)? else {
+    let Some(releaser) = releaser else {
         return ruby.yield_values(());
     };
     let body = || ruby.yield_values(());

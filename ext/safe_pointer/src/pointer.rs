@@ -13,7 +13,7 @@ use magnus::{
 use safe_pointer_core::{State, Trigger};
 
 use crate::{
-    carrier::{self, Holder},
+    carrier::{self, Holder, Target},
     class_info::{self, ClassInfo},
     conversion, ffi, guard, lifetime, options,
     releaser::{self, Message, Releaser},
@@ -61,28 +61,28 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     }
     let info = class_info::of(ruby, rb_self.class())?;
     let type_size = ffi::type_size(ruby, pointer)?;
+    let address = ffi::address(ruby, pointer)?;
     if let Some(native) = info.native
         && callable.is_none_or(|callable| !callable.to_bool())
         && options.are_default()
         && carrier::has_room(rb_self)
         && ffi::is_address(ruby, pointer)?
-    {
-        let address = ffi::address(ruby, pointer)?;
         // NULL is never released, which takes a releaser that knows.
-        if address != 0 {
-            // The address alone: the wrapped object is not needed again.
-            let _: Value = ruby.call_super((type_size, address))?;
-            carrier::attach_native(rb_self, native, address);
-            return Ok(rb_self);
-        }
+        && address != 0
+    {
+        // The address alone: the wrapped object is not needed again.
+        point(ruby, rb_self, info, type_size, Target::Address(address))?;
+        carrier::attach_native(rb_self, native, address);
+        return Ok(rb_self);
     }
     let (callable, message) = release_callable(ruby, rb_self, callable, info)?;
-    let releaser = Releaser::wrap(ruby, rb_self.class(), pointer, callable, message)?;
+    let class = rb_self.class();
+    let releaser = Releaser::at(ruby, class, pointer, Some(address), callable, message);
     if let Some(queue) = info.queue(ruby) {
         Releaser::set_queue(releaser, queue);
     }
     options.apply(ruby, releaser, Some(rb_self), || {
-        let _: Value = ruby.call_super((type_size, pointer))?;
+        point(ruby, rb_self, info, type_size, Target::Pointer(pointer))?;
         carrier::attach(ruby, rb_self, releaser)?;
         if info.reads_releaser {
             guard::expose(ruby, rb_self)?;
@@ -90,6 +90,25 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
         releaser::define_finalizer(rb_self, releaser)
     })?;
     Ok(rb_self)
+}
+
+/// Calls the next `initialize`, or does the same as ffi's.
+fn point(
+    ruby: &Ruby,
+    rb_self: Value,
+    info: Obj<ClassInfo>,
+    type_size: i32,
+    target: Target,
+) -> Result<(), Error> {
+    if info.is_ffis_constructor && carrier::point(rb_self, type_size, target) {
+        return Ok(());
+    }
+    let _: Value = match target {
+        Target::Null => ruby.call_super((type_size, 0)),
+        Target::Address(address) => ruby.call_super((type_size, address)),
+        Target::Pointer(raw) => ruby.call_super((type_size, raw)),
+    }?;
+    Ok(())
 }
 
 /// What releases the pointer. A class's `release` goes before the block, because `super(pointer)` in a
@@ -104,7 +123,7 @@ fn release_callable(
         return Ok((releaser::callable(ruby, callable)?, Message::Call));
     }
     if info.release.is_some() {
-        Ok((rb_self.class().as_value(), Message::Release))
+        Ok((rb_self.class().as_value(), Message::Release(info.release)))
     } else if ruby.block_given() {
         Ok((ruby.block_proc()?.as_value(), Message::Call))
     } else {

@@ -8,7 +8,7 @@ use magnus::{
     prelude::*,
     rb_sys::{AsRawValue, protect},
     typed_data::{Obj, Writebarrier},
-    value::{LazyId, Opaque},
+    value::{LazyId, Opaque, OpaqueId},
 };
 use safe_pointer_core::{
     Claim, State, Trigger,
@@ -16,7 +16,8 @@ use safe_pointer_core::{
 };
 
 use crate::{
-    carrier, class_info,
+    carrier,
+    class_info::{self, ReleaseName},
     errors::{self, Occasion},
     ffi,
     guard::Own,
@@ -52,7 +53,7 @@ pub enum Message {
     /// `callable.call(pointer)`
     Call,
     /// `klass.release(pointer)`
-    Release,
+    Release(Option<ReleaseName>),
 }
 
 /// Holds what a release needs, and never the pointer object itself: the finalizer table keeps this
@@ -111,18 +112,24 @@ impl Releaser {
         message: Message,
     ) -> Result<Obj<Self>, Error> {
         let address = address(ruby, held)?;
+        Ok(Self::at(ruby, class, held, address, callable, message))
+    }
+
+    /// The same where it is known what the address is.
+    pub fn at(
+        ruby: &Ruby,
+        class: RClass,
+        held: Value,
+        address: Option<usize>,
+        callable: Value,
+        message: Message,
+    ) -> Obj<Self> {
         let state = match address {
             Some(0) => State::null(),
             _ => State::owned(),
         };
-        Ok(Self::make(
-            ruby,
-            class,
-            held,
-            callable,
-            message,
-            (state, address),
-        ))
+        let state = (state, address);
+        Self::make(ruby, class, held, callable, message, state)
     }
 
     /// Takes over from the native release of `pointer`. `held` is for its class's `release`.
@@ -141,7 +148,7 @@ impl Releaser {
                 class,
                 held,
                 callable,
-                Message::Release,
+                Message::Release(None),
                 (state, address),
             )
         };
@@ -174,10 +181,11 @@ impl Releaser {
             class: Cell::new(nil),
             extras: OnceLock::new(),
         });
-        // Set after the object exists: a GC during its allocation does not see inside the Rust value.
-        write(releaser, &releaser.held, held);
-        write(releaser, &releaser.callable, callable);
-        write(releaser, &releaser.class, class.as_value());
+        // Set after the object exists: a GC during its allocation does not see inside the Rust value. One that has not
+        // seen the object either needs no write barrier.
+        releaser.held.set(held.into());
+        releaser.callable.set(callable.into());
+        releaser.class.set(class.as_value().into());
         releaser
     }
 
@@ -362,13 +370,29 @@ impl Releaser {
         }
         let message = match self.message.get() {
             Message::Call => *CALL,
-            Message::Release => match RClass::from_value(callable) {
-                Some(class) => class_info::of(ruby, class)?.release.unwrap_or(*RELEASE),
-                None => *RELEASE,
+            Message::Release(name) => match name.and_then(ReleaseName::get) {
+                Some(name) => name,
+                None => Self::release_name(ruby, callable)?,
             },
         };
         let _releasing = releasing::enter();
         callable.funcall::<_, _, Value>(message, (held,)).map(drop)
+    }
+
+    /// Whether the class is known to be as it was when the pointer was made.
+    pub fn is_class_unchanged(&self) -> bool {
+        match self.message.get() {
+            Message::Release(name) => name.and_then(ReleaseName::get).is_some(),
+            Message::Call => false,
+        }
+    }
+
+    fn release_name(ruby: &Ruby, class: Value) -> Result<OpaqueId, Error> {
+        let name = match RClass::from_value(class) {
+            Some(class) => class_info::of(ruby, class)?.release,
+            None => None,
+        };
+        Ok(name.and_then(ReleaseName::get).unwrap_or(*RELEASE))
     }
 
     /// Ends the release of `pointer`, and carries out those that waited for it.

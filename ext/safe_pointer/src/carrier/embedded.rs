@@ -32,7 +32,7 @@ use magnus::{
 use rb_sys::{RUBY_DATA_FUNC, VALUE, rb_data_type_t, size_t};
 use safe_pointer_core::State;
 
-use super::data;
+use super::{data, image};
 use crate::{ffi, native::NativeRelease, releaser::Releaser};
 
 /// `RUBY_TYPED_EMBEDDABLE` of Ruby 3.3 and later: the data is inside the object, so it has no block that
@@ -63,17 +63,7 @@ struct Layout {
     blank: Box<[u8]>,
     /// Where our part of a block is.
     offset: usize,
-    fields: Fields,
     kind: Kind,
-}
-
-/// Where in ffi's data is what, by the byte: found out by looking at pointers made for it. Only ever read.
-#[derive(Clone, Copy, Default)]
-struct Fields {
-    address: Option<usize>,
-    type_size: Option<usize>,
-    /// The pointer that this one was made from.
-    origin: Option<usize>,
 }
 
 enum Kind {
@@ -373,24 +363,21 @@ unsafe fn allocate(class: VALUE, native: bool) -> VALUE {
 
 /// Derives the layout from a blank pointer of ffi's. `None` where ffi's pointers are made in a way that leaves no
 /// room.
-fn derive(ruby: &Ruby, blank: Value) -> Option<Layout> {
-    let layout = match data::untyped(blank) {
+fn derive(blank: Value) -> Option<Layout> {
+    match data::untyped(blank) {
         Some(data) => {
             let length = data::length(data.block)?;
-            Layout {
+            Some(Layout {
                 blank: copy(data.block, length),
                 offset: length.next_multiple_of(align_of::<Native>()),
-                fields: Fields::default(),
                 kind: Kind::Untyped {
                     mark: data.mark,
                     free: data.free,
                 },
-            }
+            })
         }
-        None => derive_typed(blank)?,
-    };
-    let fields = find_fields(ruby, layout.blank.len()).unwrap_or_default();
-    Some(Layout { fields, ..layout })
+        None => derive_typed(blank),
+    }
 }
 
 fn derive_typed(blank: Value) -> Option<Layout> {
@@ -421,7 +408,6 @@ fn derive_typed(blank: Value) -> Option<Layout> {
     Some(Layout {
         blank: copy(data.block, length),
         offset: length.next_multiple_of(align_of::<Native>()),
-        fields: Fields::default(),
         kind: Kind::Typed { plain, native },
     })
 }
@@ -429,73 +415,6 @@ fn derive_typed(blank: Value) -> Option<Layout> {
 fn copy(data: *mut c_void, length: usize) -> Box<[u8]> {
     // SAFETY: `length` is that of the data of a live object.
     unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) }.into()
-}
-
-/// Looks for numbers that no other field of a pointer has.
-fn find_fields(ruby: &Ruby, length: usize) -> Result<Fields, Error> {
-    const ADDRESS: usize = 0x5afe_0000;
-    const TYPE_SIZE: i32 = 0x005a_fe01;
-
-    let class = ffi::pointer_class(ruby)?;
-    let number: Value = class.new_instance((TYPE_SIZE, ADDRESS))?;
-    let derived: Value = class.new_instance((TYPE_SIZE, number))?;
-    let nil = rb_sys::Qnil as VALUE;
-    let places = || (0..length).step_by(align_of::<i32>());
-    let words =
-        || places().filter(|at| at + size_of::<VALUE>() <= length && at % align_of::<VALUE>() == 0);
-    let only = |mut found: Vec<usize>| match found.len() {
-        1 => found.pop(),
-        _ => None,
-    };
-    Ok(Fields {
-        address: only(
-            words()
-                .filter(|at| read::<usize>(number, *at) == Some(ADDRESS))
-                .collect(),
-        ),
-        type_size: only(
-            places()
-                .filter(|at| read::<i32>(number, *at) == Some(TYPE_SIZE))
-                .collect(),
-        ),
-        origin: only(
-            words()
-                .filter(|at| read::<VALUE>(derived, *at) == Some(number.as_raw()))
-                .filter(|at| read::<VALUE>(number, *at) == Some(nil))
-                .collect(),
-        ),
-    })
-}
-
-/// What is `at` so many bytes of the data of ffi's `pointer`.
-fn read<T: Copy>(pointer: Value, at: usize) -> Option<T> {
-    let block = match data::untyped(pointer) {
-        Some(data) => data.block,
-        None => data::typed(pointer)?.block,
-    };
-    let field = NonNull::new(block.wrapping_byte_add(at).cast::<T>())?;
-    // SAFETY: `at` is a place within ffi's data that was made for a `T`, or a number of the same size.
-    Some(unsafe { field.read() })
-}
-
-fn fields() -> Fields {
-    LAYOUT.get().map(|layout| layout.fields).unwrap_or_default()
-}
-
-/// The address of `pointer`, a pointer of ffi or ours, if it can be read without asking ffi.
-pub fn address(pointer: Value) -> Option<usize> {
-    read(pointer, fields().address?)
-}
-
-/// The same for the size of what it points to.
-pub fn type_size(pointer: Value) -> Option<i32> {
-    read(pointer, fields().type_size?)
-}
-
-/// Whether `raw`, a pointer of ffi's own class, is an address and nothing else: it keeps no other object alive.
-pub fn is_address(raw: Value) -> bool {
-    let origin = fields().origin.and_then(|at| read::<VALUE>(raw, at));
-    origin == Some(rb_sys::Qnil as VALUE)
 }
 
 /// Whether ffi takes an object of ours for a pointer: writes go through it and come back.
@@ -514,9 +433,10 @@ fn works(ruby: &Ruby, class: RClass) -> Result<bool, Error> {
 /// Has pointers of `class` allocated with a slot, if ffi is such that this works.
 pub fn init(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     let pointer_class = ffi::pointer_class(ruby)?;
-    let Some(layout) = derive(ruby, pointer_class.funcall("allocate", ())?) else {
+    let Some(layout) = derive(pointer_class.funcall("allocate", ())?) else {
         return Ok(());
     };
+    image::init(ruby, layout.blank.len());
     LAYOUT.get_or_init(|| layout);
     // SAFETY: `class` is a class, and `allocate_plain` returns an object of it.
     unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), Some(allocate_plain)) };

@@ -14,7 +14,9 @@ pub fn get(ruby: &Ruby, rb_self: Obj<Releaser>, name: Value) -> Result<Value, Er
         "@proc" => {
             let callable = ruby.get_inner(rb_self.callable.get());
             match rb_self.message.get() {
-                Message::Release if !callable.is_nil() => callable.funcall("method", ("release",)),
+                Message::Release(_) if !callable.is_nil() => {
+                    callable.funcall("method", ("release",))
+                }
                 _ => Ok(callable),
             }
         }

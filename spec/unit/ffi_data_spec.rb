@@ -1,0 +1,87 @@
+# frozen_string_literal: true
+
+require "fiddle"
+require_relative "../support/native_handle"
+
+# Where it can, the constructor writes what ffi's would have written, instead of calling it.
+RSpec.describe SafePointer, "ffi's data" do
+  raws = {
+    "a number" => -> { FFI::Pointer.new(0x1000) },
+    "a number with a type size" => -> { FFI::Pointer.new(:int64, 0x1000) },
+    "a high number" => -> { FFI::Pointer.new(2**63 - 16) },
+    "NULL" => -> { FFI::Pointer.new(0) },
+    "the NULL constant" => -> { FFI::Pointer::NULL },
+    "another pointer" => -> { FFI::Pointer.new(:short, FFI::Pointer.new(0x2000)) },
+    "another pointer moved on" => -> { FFI::Pointer.new(0x2000) + 8 },
+    "a slice" => -> { FFI::Pointer.new(0x2000).slice(8, 16) },
+    "a part of a memory pointer" => -> { FFI::MemoryPointer.new(:int, 4) + 4 },
+    "a copy, which owns its memory" => -> { FFI::MemoryPointer.new(:char, 8).slice(0, 8).dup },
+    "what a function returns" => -> { Oracle.create },
+    "an object of a subclass" => -> { Class.new(FFI::Pointer).new(:int, 0x3000) },
+    "a pointer with the other byte order" => -> { FFI::Pointer.new(0x1000).order(:big) }
+  }
+  # The data is at the address that an object has behind its flags, its class and two words more.
+  length = 7 * 8 # in ffi 1.15 and 1.17, on a 64-bit machine
+  data = lambda do |pointer|
+    address = Fiddle::Pointer.new(Fiddle.dlwrap(pointer))[4 * Fiddle::SIZEOF_VOIDP, Fiddle::SIZEOF_VOIDP].unpack1("J")
+    Fiddle::Pointer.new(address)[0, length]
+  end
+  # What a pointer keeps of another of which only the address matters, and what of any other.
+  address_only = ->(raw) { FFI::Pointer.new(raw.type_size, raw.address) }
+  whole = ->(raw) { FFI::Pointer.new(raw.type_size, raw) }
+
+  raws.each do |from, make|
+    it "made from #{from} are those of a plain pointer, and so they are when it is released" do
+      raw = make.call
+      pointer = SafePointer.new(raw, ->(_) {})
+      plain = whole.call(raw)
+      expect(data.call(pointer)).to eq data.call(plain)
+      next if raw.null?
+
+      pointer.free
+      plain.send(:initialize, raw.type_size, 0)
+      expect(data.call(pointer)).to eq data.call(plain)
+    end
+
+    it "of a native class, made from #{from}, are those of a plain pointer to where that is, or to all that it is" do
+      raw = make.call
+      is_address = raw.instance_of?(FFI::Pointer) && data.call(raw) == data.call(address_only.call(raw))
+      plain = is_address && !raw.null? ? address_only.call(raw) : whole.call(raw)
+      pointer = Class.new(SafePointer) { release_with Oracle, :count }.new(raw)
+      expect(data.call(pointer)).to eq data.call(plain)
+    end
+  end
+
+  it "are left to an initialize that somebody has put in front of ffi's" do
+    seen = run_ruby(<<~RUBY).events
+      tap = Module.new { define_method(:initialize) { |*args| events << args.size; super(*args) } }
+      FFI::Pointer.prepend(tap)
+      SafePointer.new(events.raw) { |raw| Oracle.free(raw) }.free
+    RUBY
+    expect(seen).to include 2, :released
+  end
+
+  it "are left to an initialize that somebody has put behind ours" do
+    seen = run_ruby(<<~RUBY).events
+      tap = Module.new { define_method(:initialize) { |*args| events << args.size; super(*args) } }
+      SafePointer.include(tap)
+      Class.new(Handle).new(events.raw).free
+    RUBY
+    expect(seen).to eq [2, :released]
+  end
+
+  it "keep the wrapped pointer, and what that keeps, alive" do
+    log = in_child do |events|
+      made = nil
+      out_of_reach do
+        memory = FFI::MemoryPointer.new(:int).write_int(42)
+        ObjectSpace.define_finalizer(memory, ->(_) { events << :gone })
+        made = SafePointer.new(memory + 0, ->(_) {})
+      end
+      full_gc
+      events << made.read_int
+      made.free
+    end
+    expect(log.first).to eq 42
+  end
+end
