@@ -45,17 +45,18 @@ module Stage
     exit!(UNAVAILABLE)
   end
 
-  # A fiber has a machine stack of its own. When it has ended, no stale word on
-  # a stack can look like a reference to an object that was used in it.
+  # A thread has a machine stack of its own. When it has ended, no stale word there
+  # can look like a reference to an object that was used in it.
   def self.forgetting
-    Fiber.new { yield; nil }.resume
+    Thread.new { yield }.join
+    nil
   end
 
-  # Collects garbage until only +kept+ instances of +type+ are left. Finalizers
-  # leave words on the stack they run on, too.
+  # Collects garbage until only +kept+ instances of +type+ are left. On fibers: what
+  # finalizers leave on the stack goes with them, and it is not that of an earlier thread.
   def self.collect(type, kept: 0)
     10.times do
-      forgetting { GC.start }
+      Fiber.new { GC.start }.resume
       return if ObjectSpace.each_object(type).count == kept
     end
     Ledger.bad "the garbage collector still sees pointers that nothing refers to"

@@ -40,10 +40,10 @@ def close_and_keep(owners)
   end
 end
 
-# A fiber has a machine stack of its own: when it has ended, no stale word there
+# A thread has a machine stack of its own: when it has ended, no stale word there
 # can look like a reference to an owner.
 def forgetting
-  Fiber.new { yield; nil }.resume
+  Thread.new { yield }.join
 end
 
 forgetting do
@@ -54,6 +54,6 @@ forgetting do
   mark "at GC" # while all owners are still alive
 end
 
-10.times { forgetting { GC.start } unless ObjectSpace.each_object(OWNER).count == KEPT.size }
+10.times { Fiber.new { GC.start }.resume unless ObjectSpace.each_object(OWNER).count == KEPT.size }
 mark "at exit"
 CONTEXT.close

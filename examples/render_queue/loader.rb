@@ -28,7 +28,7 @@ class Loader
   private
 
   def work
-    Stage.forgetting { @loaded << load }
+    Fiber.new { @loaded << load }.resume # on a stack of its own, which ends with it
     @submitted.pop
     GC.start
     @collected << true

@@ -34,7 +34,7 @@ class Renderer
 
   def frame
     fence = Fence.new(@device)
-    Stage.forgetting { submit(@loaders.flat_map(&:buffers), fence) }
+    Fiber.new { submit(@loaders.flat_map(&:buffers), fence) }.resume
     @loaders.rotate!.each(&:collect)
     Vulkan.wait(@device, fence)
     yield if block_given?

@@ -19,11 +19,12 @@ module Reach
   end
 
   # Collects everything that is out of reach and runs its finalizers; they have
-  # run when this returns. Twice, for what only the first round let go of. Each
-  # round is a fiber: what its finalizers leave on the stack goes with it.
+  # run when this returns. Twice, for what only the first round let go of, and the
+  # second time on a fiber: words that finalizers left on this stack do not count there.
   def full_gc
     forget_method_caches
-    2.times { Fiber.new { GCLevel.collect }.resume }
+    GCLevel.collect
+    Fiber.new { GCLevel.collect }.resume
   end
 
   # CRuby 3.1 marks what its method caches refer to, singleton classes and with

@@ -21,7 +21,7 @@ RSpec.describe SafePointer, "ffi's data" do
     "a pointer with the other byte order" => -> { FFI::Pointer.new(0x1000).order(:big) }
   }
   # The data is at the address that an object has behind its flags, its class and two words more.
-  length = 7 * 8 # in ffi 1.15 and 1.17, on a 64-bit machine
+  length = 6 * 8 # in ffi 1.15 and 1.17, on a 64-bit machine
   data = lambda do |pointer|
     address = Fiddle::Pointer.new(Fiddle.dlwrap(pointer))[4 * Fiddle::SIZEOF_VOIDP, Fiddle::SIZEOF_VOIDP].unpack1("J")
     Fiddle::Pointer.new(address)[0, length]
