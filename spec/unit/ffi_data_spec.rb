@@ -49,6 +49,8 @@ RSpec.describe SafePointer, "ffi's data" do
       plain = is_address && !raw.null? ? address_only.call(raw) : whole.call(raw)
       pointer = Class.new(SafePointer) { release_with Oracle, :count }.new(raw)
       expect(data.call(pointer)).to eq data.call(plain)
+    ensure
+      pointer&.detach unless raw&.null? # or it is released in the children of other examples
     end
   end
 
