@@ -46,6 +46,13 @@ class SafePointer
       nil
     end
 
+    # For metrics: how many releases wait now, and the most that ever did at once.
+    #
+    # @return [Hash{Symbol => Integer}] `:size` and `:high_water`
+    def stats
+      { size: size, high_water: high_water }
+    end
+
     # @return [String]
     def inspect
       "#<#{self.class} size=#{size}#{" closed" if closed?}>"

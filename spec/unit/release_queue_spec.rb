@@ -19,7 +19,7 @@ RSpec.describe SafePointer::ReleaseQueue do
     fill(queue, 5)
     expect(queue).to have_attributes(size: 5, empty?: false, high_water: 5)
     expect(queue.drain(max: 3)).to be 3
-    expect(queue).to have_attributes(size: 2, high_water: 5)
+    expect(queue).to have_attributes(size: 2, high_water: 5, stats: { size: 2, high_water: 5 })
     fill(queue, 1)
     expect(queue).to have_attributes(size: 3, high_water: 5, drain: 3, empty?: true)
   end
