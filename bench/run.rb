@@ -9,20 +9,27 @@ require "rbconfig"
 require_relative "contenders"
 require_relative "workloads"
 require_relative "table"
+require_relative "chart"
+require_relative "limits"
 
-options = { rounds: 5, count: 100_000, live: 1_000_000, instructions: false }
+options = { rounds: 5, count: 100_000, live: 1_000_000, grow: 10_000_000, instructions: false, check: false, chart: false }
 OptionParser.new do |parser|
   parser.banner = "Usage: bin/bench [options]"
   parser.on("--rounds N", Integer, "how often each is measured (#{options[:rounds]})")
   parser.on("--count N", Integer, "pointers per measurement (#{options[:count]})")
   parser.on("--live N", Integer, "pointers alive at once (#{options[:live]}); 0 leaves that out")
+  parser.on("--grow N", Integer, "up to so many pointers, from 10,000 on (#{options[:grow]}); 0 leaves that out")
   parser.on("--instructions", "count instructions with valgrind, instead of measuring time")
+  parser.on("--check", "count instructions where there is a limit for them, and fail if it is exceeded")
+  parser.on("--chart", "draw a chart with gnuplot, too")
 end.parse!(into: options)
+options[:instructions] ||= options[:check]
 
 # Measures in processes of their own.
 class Bench
   WORKER = File.expand_path("worker.rb", __dir__)
   LIB = File.expand_path("../lib", __dir__)
+  GROWING = [Table::BASE, "release", "native"].freeze
 
   def initialize(options)
     @options = options
@@ -46,16 +53,46 @@ class Bench
   end
 
   def measure_all(results)
+    measure_workloads(results)
+    return if @options[:instructions]
+
+    measure_require(results)
+    measure_live(results) if @options[:live].positive?
+    measure_growth(results)
+  end
+
+  def measure_workloads(results)
     Workloads.all.each_key do |workload|
       Contenders.all.each_key do |contender|
+        next if @options[:check] && !Limits.cover?(workload, contender)
+
         value = @options[:instructions] ? instructions(workload, contender) : seconds(workload, contender)
         results[workload][contender] << value if value
       end
     end
-    return if @options[:instructions] || @options[:live].zero?
+  end
 
+  # Of ffi, which all contenders need, and of what some need more.
+  def measure_require(results)
+    { Table::BASE => "ffi", "release" => "safe_pointer" }.each do |contender, library|
+      out, status = Open3.capture2(RbConfig.ruby, "-I", LIB, File.join(__dir__, "require.rb"), library)
+      status.success? or abort "#{library} cannot be required"
+      JSON.parse(out).each { |what, value| results["require: #{what}"][contender] << value }
+    end
+  end
+
+  def measure_live(results)
     Contenders.all.each_key do |contender|
       live(contender).each { |what, value| results[what][contender] << value }
+    end
+  end
+
+  # Whether a pointer costs the same among many as among few.
+  def measure_growth(results)
+    counts = Array.new(4) { |power| 10_000 * 10**power }.take_while { |count| count <= @options[:grow] }
+    counts.product(GROWING).each do |count, contender|
+      seconds = JSON.parse(worker("grow", contender, count).first)["seconds"]
+      results["#{Table.number(count)} at once, each"][contender] << seconds
     end
   end
 
@@ -101,5 +138,8 @@ end
 
 results = Bench.new(options).run
 table = Table.new(results, options)
+path = table.save(File.expand_path("../tmp/bench", __dir__))
+Chart.new(table, table.title).save("#{path}.svg") if options[:chart]
 puts table
-table.save(File.expand_path("../tmp/bench", __dir__))
+warn "Saved as #{path.delete_prefix("#{Dir.pwd}/")}.*"
+Limits.check(table) if options[:check]

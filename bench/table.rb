@@ -7,30 +7,52 @@ require "json"
 class Table
   BASE = "auto_pointer"
 
+  # What FFI::AutoPointer cannot do, beside what it can do instead.
+  BESIDE = {
+    "with a parent, and free" => "create and free",
+    "left to GC with a queue" => "create and leave to GC"
+  }.freeze
+
+  # 1000000 as "1,000,000".
+  def self.number(count)
+    count.to_s.gsub(/(?<=\d)(?=(\d{3})+\z)/, ",")
+  end
+
+  # `results`: what was measured, in the order of the rounds, by workload and contender.
   def initialize(results, options)
     @results = results
     @options = options
   end
 
   def to_s
-    [title, "", row(["", *columns.map { |name| Contenders.all.fetch(name).title }]), rule, *lines].join("\n")
+    titles = columns.map { |name| Contenders.all.fetch(name).title }
+    ["#{title}#{spread}", "", row(["", *titles]), row(["---", *columns.map { "---:" }]), *lines].join("\n")
   end
 
-  # Saves the figures, and the table.
+  def title
+    what = @options[:instructions] ? "Instructions" : "Processor time and memory"
+    "#{what} beside FFI::AutoPointer, Ruby #{RUBY_VERSION}, ffi #{FFI::VERSION}"
+  end
+
+  # The median, or nil where there is nothing to compare.
+  def ratio(workload, contender)
+    values = @results.dig(workload, contender)
+    median(ratios(workload, values)) unless values.nil? || values.empty?
+  end
+
+  # Saves the figures, and the table. Returns the path, but for what kind of file it is.
   def save(directory)
     FileUtils.mkdir_p(directory)
-    name = "ruby#{RUBY_VERSION}-#{@options[:instructions] ? "instructions" : "time"}"
-    File.write(File.join(directory, "#{name}.json"), JSON.pretty_generate(meta.merge("results" => @results)))
-    File.write(File.join(directory, "#{name}.md"), "#{self}\n")
-    warn "Saved as tmp/bench/#{name}.json and .md"
+    path = File.join(directory, "ruby#{RUBY_VERSION}-#{@options[:instructions] ? "instructions" : "time"}")
+    File.write("#{path}.json", JSON.pretty_generate(meta.merge("results" => @results)))
+    File.write("#{path}.md", "#{self}\n")
+    path
   end
 
   private
 
-  def title
-    what = @options[:instructions] ? "Instructions" : "Processor time"
-    "#{what} beside FFI::AutoPointer, Ruby #{RUBY_VERSION}, ffi #{FFI::VERSION}" \
-      "#{": median of #{@options[:rounds]}, lowest to highest in brackets" unless @options[:instructions]}"
+  def spread
+    ": median of #{@options[:rounds]}, lowest to highest in brackets" unless @options[:instructions]
   end
 
   def meta
@@ -42,21 +64,22 @@ class Table
   end
 
   def lines
-    @results.map do |workload, values|
-      base = median(values[BASE]) if values.key?(BASE)
-      row([workload, *columns.map { |name| cell(values[name], base) if values.key?(name) }])
-    end
+    @results.map { |workload, values| row([workload, *columns.map { |name| cell(workload, values[name]) }]) }
   end
 
-  # Without AutoPointer to compare with, the figure itself.
-  def cell(values, base)
-    return if values.empty?
+  def cell(workload, values)
+    return if values.nil? || values.empty?
 
-    ratios = base ? values.map { |value| value / base } : values
-    middle = format(base ? "%.2f" : "%.3g", median(ratios))
+    ratios = ratios(workload, values)
+    middle = format("%.2f", median(ratios))
     return middle if values.one?
 
-    "#{middle} (#{ratios.minmax.map { |ratio| format(base ? "%.2f" : "%.3g", ratio) }.join("–")})"
+    "#{middle} (#{ratios.minmax.map { |ratio| format("%.2f", ratio) }.join("–")})"
+  end
+
+  def ratios(workload, values)
+    base = median(@results.fetch(BESIDE.fetch(workload, workload)).fetch(BASE))
+    values.map { |value| value / base }
   end
 
   def median(values)
@@ -65,9 +88,5 @@ class Table
 
   def row(cells)
     "| #{cells.join(" | ")} |"
-  end
-
-  def rule
-    row(["---", *columns.map { "---:" }])
   end
 end

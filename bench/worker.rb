@@ -10,10 +10,15 @@ name, contender, count = ARGV
 contender = Contenders.all.fetch(contender)
 count = Integer(count)
 
-if name == "live"
+case name
+when "live"
   puts JSON.generate(Workloads.live(contender, count))
   $stdout.flush
   # How long the end takes, the process that started this one knows.
+when "grow"
+  puts JSON.generate(Workloads.grow(contender, count))
+  $stdout.flush
+  exit!(true)
 else
   workload = Workloads.all.fetch(name)
   done = workload.call(contender, [count / 10, 8].max)

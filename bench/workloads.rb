@@ -63,6 +63,16 @@ module Workloads
     { "bytes" => bytes, "minor" => minor, "full" => full, "kept" => kept.size }
   end
 
+  # What each of `count` pointers costs that are made, are alive at once, and then left to GC.
+  def grow(contender, count)
+    seconds = clock do
+      kept = Array.new(count) { contender.make.call }
+      kept.clear
+      GC.start
+    end
+    { "seconds" => seconds / count }
+  end
+
   def resident
     File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i * 1024
   end
