@@ -94,7 +94,7 @@ pub fn set_null(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
     let type_size = type_size(ruby, pointer)?;
     match carrier::address(pointer) {
         Some(0) => Ok(()),
-        _ if carrier::point(pointer, type_size, Target::Null) => Ok(()),
+        _ if carrier::point(pointer, type_size, Target::Address(0)) => Ok(()),
         _ => set_address(ruby, pointer, 0),
     }
 }

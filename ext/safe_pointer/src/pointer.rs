@@ -104,7 +104,6 @@ fn point(
         return Ok(());
     }
     let _: Value = match target {
-        Target::Null => ruby.call_super((type_size, 0)),
         Target::Address(address) => ruby.call_super((type_size, address)),
         Target::Pointer(raw) => ruby.call_super((type_size, raw)),
     }?;

@@ -57,8 +57,6 @@ struct Places {
 /// What a pointer is to be initialized with.
 #[derive(Clone, Copy)]
 pub enum Target {
-    Null,
-    /// Not 0.
     Address(usize),
     /// A pointer of ffi's.
     Pointer(Value),
@@ -96,11 +94,14 @@ impl Shapes {
     fn point(&self, pointer: Value, type_size: i32, target: Target) -> Option<()> {
         let data = Data::of(pointer)?;
         let (before, after, address, origin) = match target {
-            Target::Null if self.null_keeps_origin => {
-                let origin = data.read(self.at.origin);
+            // A pointer that is released.
+            Target::Address(0) => {
+                let origin = match self.null_keeps_origin {
+                    true => data.read(self.at.origin),
+                    false => NIL,
+                };
                 (&self.initialized, &self.null, 0, origin)
             }
-            Target::Null => (&self.initialized, &self.null, 0, NIL),
             Target::Address(address) => (&self.blank, &self.initialized, address, NIL),
             Target::Pointer(raw) => {
                 let from = Data::of(raw).filter(|from| self.fit(*from, &self.initialized))?;
