@@ -75,9 +75,10 @@ RSpec.describe SafePointer, "ffi's data" do
   it "keep the wrapped pointer, and what that keeps, alive" do
     log = in_child do |events|
       made = nil
+      gone = ->(_) { events << :gone }
       out_of_reach do
         memory = FFI::MemoryPointer.new(:int).write_int(42)
-        ObjectSpace.define_finalizer(memory, ->(_) { events << :gone })
+        ObjectSpace.define_finalizer(memory, gone)
         made = SafePointer.new(memory + 0, ->(_) {})
         made.detach # or it would be kept for the release, too
       end
