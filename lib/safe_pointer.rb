@@ -15,6 +15,7 @@ SafePointer::Guard.watch(SafePointer)
 
 require "safe_pointer/managed_struct"
 require "safe_pointer/finalization_registry"
+require "safe_pointer/undefine_finalizer"
 
 class SafePointer
   # Makes a pointer as `new` does, and frees it when the block ends, in whatever way. Without a block this is `new`.

@@ -161,6 +161,14 @@ Parity.describe "differs:" do
       safe: [RuntimeError, [:released, :first], :freed]
     )
   end
+
+  it "a finalizer of the program's own runs before the release at exit, where it runs after ffi's" do
+    log = log_of do |events, base|
+      @kept = base.new(events.raw, ->(_) { events << :release })
+      ObjectSpace.define_finalizer(@kept, ->(_) { events << :finalizer })
+    end
+    expect(log).to eq differing(stock: %i[release finalizer], safe: %i[finalizer release])
+  end
 end
 
 # Not in the table: these follow from what is guaranteed, or nothing sensible can depend on them.

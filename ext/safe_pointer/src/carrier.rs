@@ -8,7 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use magnus::{Error, RClass, Ruby, Value, prelude::*, rb_sys::AsRawValue, typed_data::Obj};
 
-use crate::{ffi, native::NativeRelease, releaser::Releaser};
+use crate::{
+    exit, ffi,
+    native::NativeRelease,
+    register,
+    releaser::{self, Releaser},
+};
 
 mod data;
 mod embedded;
@@ -38,6 +43,24 @@ pub fn attach(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<()
         None if pointer.is_frozen() => frozen::set(ruby, pointer, releaser),
         None => variable::set(pointer, releaser),
     }
+}
+
+/// Has `releaser` release `pointer` when that is gone, or the process ends.
+pub fn keep(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+    match embedded::slot(pointer) {
+        // What comes after the last look at the register, Ruby looks after.
+        Some(slot) if !exit::is_over() => {
+            pointer.check_frozen()?;
+            slot.set_place(register::keep(ruby, releaser));
+            Ok(())
+        }
+        _ => releaser::define_finalizer(pointer, releaser),
+    }
+}
+
+/// The releaser that was to release `pointer`. Nobody does any more.
+pub fn give_up(ruby: &Ruby, pointer: Value) -> Option<Obj<Releaser>> {
+    register::take(ruby, embedded::slot(pointer)?.take_place()?)
 }
 
 /// Has a C function release `pointer`, which is at `address`. Returns `false` if there is no room for that.

@@ -1,5 +1,4 @@
-//! What is released at the end of the process without a finalizer of its own: what waits in queues, and the pointers
-//! that a C function releases.
+//! What is released at the end of the process: what waits in queues, and the pointers that are left.
 //!
 //! Ruby has no hook between the finalizers, which may still use such pointers, and the freeing of all objects, in which
 //! nothing can be called any more. But it calls finalizers in rounds: those that exist, then those that have been
@@ -20,6 +19,8 @@ use crate::{
     errors::Occasion,
     ffi, process,
     queue::{self, ReleaseQueue},
+    register,
+    releaser::Releaser,
 };
 
 /// Whether the first round is over.
@@ -59,38 +60,62 @@ fn wait_for_end(ruby: &Ruby, finalizer: Value) -> Result<(), Error> {
 }
 
 fn release_all(ruby: &Ruby) -> Result<(), Error> {
-    let object_space: RModule = ruby.class_object().const_get("ObjectSpace")?;
-    let all = |class: RClass| -> Result<RArray, Error> {
-        let each: Value = object_space.funcall("each_object", (class,))?;
-        each.funcall("to_a", ())
-    };
     // Releases may make pointers, and a collection that they begin may put more into the queues.
     for _ in 0..ROUNDS {
-        let mut released = 0;
         // Queues first: what Ruby releases there may use what a C function releases.
-        for queue in all(queue::class(ruby)?)? {
-            released += Obj::<ReleaseQueue>::try_convert(queue)?.drain(
-                ruby,
-                usize::MAX,
-                Occasion::Finalizer,
-            )?;
-        }
-        if carrier::has_natives() {
-            for pointer in all(ffi::pointer_class(ruby)?)? {
-                if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)?
-                    && release.release(slot.state, slot.address, Trigger::Finalizer)
-                {
-                    released += 1;
-                    ffi::set_null(ruby, pointer)?;
-                }
-            }
-        }
-        if released == 0 {
+        if drain_queues(ruby)? + release_registered(ruby)? + release_natives(ruby)? == 0 {
             break;
         }
     }
     OVER.store(true, Relaxed);
     Ok(())
+}
+
+fn drain_queues(ruby: &Ruby) -> Result<usize, Error> {
+    let mut released = 0;
+    for queue in all(ruby, queue::class(ruby)?)? {
+        let queue = Obj::<ReleaseQueue>::try_convert(queue)?;
+        released += queue.drain(ruby, usize::MAX, Occasion::Finalizer)?;
+    }
+    Ok(released)
+}
+
+fn release_registered(ruby: &Ruby) -> Result<usize, Error> {
+    let mut released = 0;
+    for pointer in all(ruby, ffi::pointer_class(ruby)?)? {
+        if let Some(releaser) = carrier::give_up(ruby, pointer) {
+            released += 1;
+            Releaser::bury(ruby, releaser, Some(pointer))?;
+        }
+    }
+    // Those of the pointers of other Ractors, of which Ruby does not tell.
+    for releaser in register::take_all(ruby) {
+        released += 1;
+        Releaser::bury(ruby, releaser, None)?;
+    }
+    Ok(released)
+}
+
+fn release_natives(ruby: &Ruby) -> Result<usize, Error> {
+    let mut released = 0;
+    if carrier::has_natives() {
+        for pointer in all(ruby, ffi::pointer_class(ruby)?)? {
+            if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)?
+                && release.release(slot.state, slot.address, Trigger::Finalizer)
+            {
+                released += 1;
+                ffi::set_null(ruby, pointer)?;
+            }
+        }
+    }
+    Ok(released)
+}
+
+/// The objects of `class` that Ruby tells of.
+fn all(ruby: &Ruby, class: RClass) -> Result<RArray, Error> {
+    let object_space: RModule = ruby.class_object().const_get("ObjectSpace")?;
+    let each: Value = object_space.funcall("each_object", (class,))?;
+    each.funcall("to_a", ())
 }
 
 /// Has what is left released when the process ends.

@@ -18,6 +18,7 @@ mod pointer;
 mod postponed;
 mod process;
 mod queue;
+mod register;
 mod releaser;
 
 #[magnus::init]
@@ -31,6 +32,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     process::init(class)?;
     class_info::init(ruby, class)?;
     native::init(class)?;
+    register::init(ruby, class)?;
     postponed::init();
     queue::init(ruby, class)?;
     exit::init(ruby)?;

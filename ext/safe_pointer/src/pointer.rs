@@ -87,7 +87,7 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
         if info.reads_releaser {
             guard::expose(ruby, rb_self)?;
         }
-        releaser::define_finalizer(rb_self, releaser)
+        carrier::keep(ruby, rb_self, releaser)
     })?;
     Ok(rb_self)
 }
@@ -203,6 +203,16 @@ fn set_autorelease(ruby: &Ruby, rb_self: Value, on: Value) -> Result<Value, Erro
         }
     }
     Ok(on)
+}
+
+/// Keeps GC and exit from releasing `pointer`, whatever it is, and frozen or not.
+fn disown(ruby: &Ruby, _class: RClass, pointer: Value) -> Result<(), Error> {
+    match carrier::peek(ruby, pointer)? {
+        Holder::Nothing => {}
+        Holder::Releaser(releaser) => releaser.set_autorelease(ruby, false),
+        Holder::Native(_, slot) => slot.state.set_autorelease(false),
+    }
+    Ok(())
 }
 
 /// What `ask` answers about the state of `pointer`, if it has one.
@@ -336,6 +346,9 @@ pub fn init(ruby: &Ruby) -> Result<RClass, Error> {
     let class = ruby.define_class("SafePointer", ffi::pointer_class(ruby)?)?;
     CLASS.get_or_init(|| class.into());
     install(ruby, class)?;
+    class
+        .singleton_class()?
+        .define_private_method("disown", method!(disown, 1))?;
     class.define_error("ReleasedError", ruby.exception_runtime_error())?;
     class.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     Ok(class)

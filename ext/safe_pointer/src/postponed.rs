@@ -73,8 +73,10 @@ unsafe extern "C" fn run(_: *mut c_void) {
     }
     if let Ok(ruby) = Ruby::get() {
         // What a release raises has been reported; what else there is (a `throw`, the end of the thread) has nowhere to
-        // go from here.
-        let _ = work(&ruby);
+        // go from here, and must not keep the others from their turn.
+        if work(&ruby).is_err() {
+            schedule();
+        }
     }
 }
 

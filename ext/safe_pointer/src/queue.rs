@@ -19,8 +19,10 @@ use safe_pointer_core::Queue;
 
 use crate::{
     errors::Occasion,
+    exit,
     native::NativeFunction,
     postponed, process,
+    register::{self, Place},
     releaser::{self, Releaser},
 };
 
@@ -43,6 +45,8 @@ enum Job {
     },
     /// The one that has waited longest in [`ReleaseQueue::releasers`].
     Releaser,
+    /// The one of a pointer that is gone.
+    Dead(Place),
 }
 
 impl Jobs {
@@ -59,6 +63,13 @@ impl Jobs {
         if self.by_itself.load(Relaxed) {
             postponed::schedule();
         }
+    }
+}
+
+/// The pointer of the releaser at `place` is being swept. May be called in the midst of a garbage collection.
+pub fn bury(place: Place) {
+    if !exit::is_over() {
+        default_jobs().add(Job::Dead(place));
     }
 }
 
@@ -202,6 +213,11 @@ impl ReleaseQueue {
             done += 1;
             match job {
                 Job::Native { function, address } => function.call(address),
+                Job::Dead(place) => {
+                    if let Some(releaser) = register::take(ruby, place) {
+                        Releaser::bury(ruby, releaser, None)?;
+                    }
+                }
                 Job::Releaser => {
                     if let Some(releaser) = self.pop(ruby) {
                         Releaser::run(ruby, releaser, occasion)?;

@@ -158,7 +158,7 @@ impl Releaser {
         }
         pointer.check_frozen()?;
         let releaser = make(state.take());
-        define_finalizer(pointer, releaser)?;
+        carrier::keep(ruby, pointer, releaser)?;
         Ok(releaser)
     }
 
@@ -255,19 +255,34 @@ impl Releaser {
     /// arguments it is the program that calls.
     fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
         let id = args.first().copied();
-        if id.is_some() {
-            rb_self.discard_in_fork(ruby)?;
-            if rb_self.state.leases() > 0 && is_out_of_use(ruby, rb_self, id)? {
-                lease::end_all(ruby, rb_self)?;
-            }
-            if let Some(queue) = rb_self.queue(ruby)
-                && !process::is_ending(ruby)?
-            {
-                queue.push(ruby, rb_self);
-                return Ok(());
-            }
+        let pointer = pointer(ruby, rb_self, id)?;
+        if id.is_none() {
+            return Self::finalize(ruby, rb_self, pointer, None);
         }
-        Self::finalize(ruby, rb_self, id, id.map(|_| Occasion::Finalizer))
+        match rb_self.state.leases() > 0 && !is_out_of_use(ruby, rb_self, id)? {
+            true => Self::collect(ruby, rb_self, pointer),
+            false => Self::bury(ruby, rb_self, pointer),
+        }
+    }
+
+    /// Releases because nobody can be using the pointer: it is gone, or it is `pointer` and the process ends.
+    pub fn bury(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
+        rb_self.discard_in_fork(ruby)?;
+        if rb_self.state.leases() > 0 {
+            lease::end_all(ruby, rb_self)?;
+        }
+        Self::collect(ruby, rb_self, pointer)
+    }
+
+    fn collect(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
+        rb_self.discard_in_fork(ruby)?;
+        if let Some(queue) = rb_self.queue(ruby)
+            && !process::is_ending(ruby)?
+        {
+            queue.push(ruby, rb_self);
+            return Ok(());
+        }
+        Self::finalize(ruby, rb_self, pointer, Some(Occasion::Finalizer))
     }
 
     /// Releases because it is this one's turn in a queue.
@@ -277,7 +292,10 @@ impl Releaser {
             Some(extras) if extras.due.take() => {
                 settle(ruby, Some((Kin(rb_self), Trigger::Finalizer)), occasion)
             }
-            _ => Self::finalize(ruby, rb_self, None, Some(occasion)),
+            _ => {
+                let pointer = pointer(ruby, rb_self, None)?;
+                Self::finalize(ruby, rb_self, pointer, Some(occasion))
+            }
         }
     }
 
@@ -285,10 +303,9 @@ impl Releaser {
     fn finalize(
         ruby: &Ruby,
         rb_self: Obj<Self>,
-        id: Option<Value>,
+        pointer: Option<Value>,
         occasion: Option<Occasion>,
     ) -> Result<(), Error> {
-        let pointer = pointer(ruby, rb_self, id)?;
         match (family::claim(&Kin(rb_self), Trigger::Finalizer), occasion) {
             (Claim::Won, _) => {
                 let class = rb_self.pointer_class(ruby);
@@ -607,11 +624,13 @@ fn is_out_of_use(ruby: &Ruby, releaser: Obj<Releaser>, id: Option<Value>) -> Res
     }
 }
 
+/// Makes `pointer` NULL. Nobody needs to release it any more.
 fn set_null(ruby: &Ruby, pointer: Option<Value>) -> Result<(), Error> {
-    match pointer {
-        Some(pointer) => ffi::set_null(ruby, pointer),
-        None => Ok(()),
-    }
+    let Some(pointer) = pointer else {
+        return Ok(());
+    };
+    carrier::give_up(ruby, pointer);
+    ffi::set_null(ruby, pointer)
 }
 
 /// Makes the pointers NULL that the release of `releaser` has destroyed too, and those that theirs would have.

@@ -33,7 +33,7 @@ use rb_sys::{RUBY_DATA_FUNC, VALUE, rb_data_type_t, size_t};
 use safe_pointer_core::State;
 
 use super::{data, image};
-use crate::{ffi, native::NativeRelease, releaser::Releaser};
+use crate::{ffi, native::NativeRelease, queue, register::Place, releaser::Releaser};
 
 /// `RUBY_TYPED_EMBEDDABLE` of Ruby 3.3 and later: the data is inside the object, so it has no block that
 /// could be longer. Earlier Rubies do not have the flag and never set the bit.
@@ -46,6 +46,8 @@ const NATIVE: VALUE = 1;
 #[repr(C)]
 struct Plain {
     held: Cell<VALUE>,
+    /// Where the releaser is kept that the pointer is to be released by when it is dead.
+    place: Cell<Option<Place>>,
 }
 
 /// Our part of a block of a class that is released by a C function.
@@ -138,6 +140,14 @@ impl Slot {
             .held
             .set(ptr::from_ref(release).addr() as VALUE | NATIVE);
         true
+    }
+
+    pub fn set_place(&self, place: Place) {
+        self.plain().place.set(Some(place));
+    }
+
+    pub fn take_place(&self) -> Option<Place> {
+        self.plain().place.take()
     }
 
     /// Whether [`set_native`](Self::set_native) can be done.
@@ -285,6 +295,15 @@ unsafe extern "C" fn compact(block: *mut c_void) {
 }
 
 unsafe extern "C" fn free_plain(block: *mut c_void) {
+    if let Some(layout) = LAYOUT.get()
+        && let Some(part) = NonNull::new(part_of(block, layout))
+    {
+        // SAFETY: Ruby calls with the block of an object of ours.
+        let place = unsafe { &part.as_ref().place };
+        if let Some(place) = place.take() {
+            queue::bury(place);
+        }
+    }
     if let Some(free) = inherited().free {
         // SAFETY: as in `mark`. ffi frees the block, which comes from Ruby's allocator like its own.
         unsafe { free(block) };

@@ -1,0 +1,140 @@
+//! The releasers of the pointers that are alive: what a release needs is still there when its pointer is gone.
+//!
+//! Ruby's finalizer table would do, at a price: an Array for each pointer, which every collection walks, and a call for
+//! each, also for those that were freed (adr/0005).
+
+use std::{
+    cell::Cell,
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+};
+
+use magnus::{
+    DataTypeFunctions, Error, RClass, Ruby, TryConvert, TypedData, Value,
+    gc::{Compactor, Marker},
+    prelude::*,
+    typed_data::Obj,
+    value::Opaque,
+};
+
+use crate::releaser::Releaser;
+
+/// How many releasers a page has.
+const PAGE: u32 = 256;
+
+static REGISTER: Mutex<Register> = Mutex::new(Register {
+    pages: vec![],
+    vacant: vec![],
+});
+
+struct Register {
+    pages: Vec<Opaque<Obj<Page>>>,
+    vacant: Vec<Place>,
+}
+
+/// Where a releaser is in the register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(NonZeroU32);
+
+/// Has no write barrier, as that would make a page old, and with it what it refers to: releasers would outlive their
+/// pointers.
+#[derive(TypedData)]
+#[magnus(class = "SafePointer::Page", free_immediately, mark, compact, size)]
+struct Page {
+    releasers: Box<[Cell<Option<Opaque<Value>>>]>,
+}
+
+impl DataTypeFunctions for Page {
+    fn mark(&self, marker: &Marker) {
+        for releaser in self.releasers.iter().filter_map(Cell::get) {
+            marker.mark_movable(releaser);
+        }
+    }
+
+    fn compact(&self, compactor: &Compactor) {
+        for cell in &self.releasers {
+            cell.set(cell.get().map(|releaser| compactor.location(releaser)));
+        }
+    }
+}
+
+impl Place {
+    fn page(self) -> usize {
+        ((self.0.get() - 1) / PAGE) as usize
+    }
+
+    fn index(self) -> usize {
+        ((self.0.get() - 1) % PAGE) as usize
+    }
+}
+
+impl Register {
+    fn cell(&self, ruby: &Ruby, place: Place) -> Option<(Obj<Page>, usize)> {
+        let page = ruby.get_inner(*self.pages.get(place.page())?);
+        Some((page, place.index()))
+    }
+}
+
+fn with_register<T>(body: impl FnOnce(&mut Register) -> T) -> T {
+    // Nothing that can start a GC runs meanwhile.
+    body(&mut REGISTER.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Keeps `releaser` until [`take`].
+pub fn keep(ruby: &Ruby, releaser: Obj<Releaser>) -> Place {
+    loop {
+        let vacant = with_register(|register| {
+            let place = register.vacant.pop()?;
+            Some((place, register.cell(ruby, place)?))
+        });
+        if let Some((place, (page, index))) = vacant {
+            page.releasers[index].set(Some(releaser.as_value().into()));
+            return place;
+        }
+        add_page(ruby);
+    }
+}
+
+fn add_page(ruby: &Ruby) {
+    let releasers = (0..PAGE).map(|_| Cell::new(None)).collect();
+    let page = ruby.obj_wrap(Page { releasers });
+    ruby.gc_register_mark_object(page);
+    with_register(|register| {
+        let first = register.pages.len() as u32 * PAGE + 1;
+        register.pages.push(page.into());
+        let places = (first..first + PAGE).rev();
+        register
+            .vacant
+            .extend(places.filter_map(|place| NonZeroU32::new(place).map(Place)));
+    });
+}
+
+/// The releaser at `place`, which is vacant afterwards.
+pub fn take(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
+    let (page, index) = with_register(|register| register.cell(ruby, place))?;
+    let releaser = page.releasers[index].take()?;
+    with_register(|register| register.vacant.push(place));
+    Obj::try_convert(ruby.get_inner(releaser)).ok()
+}
+
+/// Takes out what is left, one after another. The places stay taken: pointers still refer to them.
+pub fn take_all(ruby: &Ruby) -> impl Iterator<Item = Obj<Releaser>> {
+    let mut numbers = 1..;
+    std::iter::from_fn(move || {
+        loop {
+            let place = Place(NonZeroU32::new(numbers.next()?)?);
+            let (page, index) = with_register(|register| register.cell(ruby, place))?;
+            if let Some(releaser) = page.releasers[index].take() {
+                return Obj::try_convert(ruby.get_inner(releaser)).ok();
+            }
+        }
+    })
+}
+
+/// Defines the class that Ruby code does not see.
+pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
+    let class = safe_pointer.define_class("Page", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    safe_pointer.funcall::<_, _, Value>("private_constant", ("Page",))?;
+    Ok(())
+}
