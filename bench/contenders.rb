@@ -38,7 +38,7 @@ module Contenders
 
   # What no holder can be cheaper than: a bare pointer, freed with an explicit call. Nothing is freed at GC.
   def limit
-    Contender.new("the limit", "ffi", -> { C.malloc(SIZE) }, ->(pointer) { C.free(pointer) })
+    Contender.new("the limit", "ffi", -> { FFI::Pointer.new(C.malloc(SIZE)) }, ->(pointer) { C.free(pointer) })
   end
 
   # As ffi's author advises.

@@ -82,6 +82,9 @@ fn drain_queues(ruby: &Ruby) -> Result<usize, Error> {
 
 fn release_registered(ruby: &Ruby) -> Result<usize, Error> {
     let mut released = 0;
+    if register::is_empty() {
+        return Ok(released);
+    }
     for pointer in all(ruby, ffi::pointer_class(ruby)?)? {
         if let Some(releaser) = carrier::give_up(ruby, pointer) {
             released += 1;

@@ -1,10 +1,10 @@
 //! The keyword arguments of a pointer, and of a releaser.
 
+use std::fmt::Display;
+
 use magnus::{
-    Error, RHash, Ruby, Value,
-    prelude::*,
-    scan_args::{get_kwargs, scan_args},
-    typed_data::Obj,
+    Error, RHash, Ruby, StaticSymbol, TryConvert, Value, prelude::*, scan_args::get_kwargs,
+    typed_data::Obj, value::LazyId,
 };
 use safe_pointer_core::{
     Hold,
@@ -17,6 +17,14 @@ use crate::{
     queue::ReleaseQueue,
     releaser::{self, Kin, Releaser},
 };
+
+static NAMES: [LazyId; 5] = [
+    LazyId::new("parent"),
+    LazyId::new("freed_by_parent"),
+    LazyId::new("size"),
+    LazyId::new("fork_policy"),
+    LazyId::new("release_queue"),
+];
 
 /// What `parent:`, `freed_by_parent:`, `size:`, `fork_policy:` and `release_queue:` say.
 #[derive(Default)]
@@ -46,9 +54,32 @@ pub fn scan(
         ruby.check_arity(args.len(), 1..3)?;
         return Ok((args[0], args.get(1).copied(), Options::default()));
     }
-    let args = scan_args::<(Value,), (Option<Value>,), (), (), RHash, ()>(args)?;
-    let options = Options::parse(ruby, args.keywords, of)?;
-    Ok((args.required.0, args.optional.0, options))
+    let (keywords, args) = args.split_last().unwrap_or((&of, &[]));
+    ruby.check_arity(args.len(), 1..3)?;
+    let options = Options::parse(ruby, RHash::try_convert(*keywords)?, of)?;
+    Ok((args[0], args.get(1).copied(), options))
+}
+
+type Given = Option<Value>;
+
+/// The values of [`NAMES`].
+fn values(ruby: &Ruby, keywords: RHash) -> Result<[Given; 5], Error> {
+    let mut values = [None; 5];
+    let mut known = 0;
+    for (name, value) in NAMES.iter().zip(&mut values) {
+        if known == keywords.len() {
+            break;
+        }
+        *value = keywords.get(StaticSymbol::from(LazyId::get_inner_with(name, ruby)));
+        known += usize::from(value.is_some());
+    }
+    if known < keywords.len() {
+        // Raises what Ruby raises for those that nobody knows. It takes the others out.
+        let names = NAMES.each_ref().map(|name| **name);
+        let keywords = RHash::try_convert(keywords.funcall("dup", ())?)?;
+        get_kwargs::<_, (), (Given, Given, Given, Given, Given), ()>(keywords, &[], &names)?;
+    }
+    Ok(values)
 }
 
 impl Options {
@@ -61,30 +92,20 @@ impl Options {
     }
 
     fn parse(ruby: &Ruby, keywords: RHash, of: Value) -> Result<Self, Error> {
-        type Given = Option<Value>;
-        type Values = (Given, Option<bool>, Given, Given, Given);
-        let names = [
-            "parent",
-            "freed_by_parent",
-            "size",
-            "fork_policy",
-            "release_queue",
-        ];
-        let (parent, within, size, fork_policy, queue) =
-            get_kwargs::<_, (), Values, ()>(keywords, &[], &names)?.optional;
+        let [parent, within, size, fork_policy, queue] = values(ruby, keywords)?;
         let parent = parent.filter(|parent| !parent.is_nil());
-        let within = within.unwrap_or(false);
+        let within = within.is_some_and(|within| within.to_bool());
         if within && parent.is_none() {
             let message = format!("{of}.new: freed_by_parent without a parent");
             return Err(Error::new(ruby.exception_arg_error(), message));
         }
         Ok(Self {
             parent: parent
-                .map(|parent| Parent::new(ruby, parent, &format!("{of}.new")))
+                .map(|parent| Parent::new(ruby, parent, &format_args!("{of}.new")))
                 .transpose()?,
             within,
             size: match size {
-                Some(size) => parse_size(ruby, size, &format!("{of}.new"))?,
+                Some(size) => parse_size(ruby, size, &format_args!("{of}.new"))?,
                 None => 0,
             },
             fork_policy: fork_policy
@@ -136,7 +157,7 @@ impl Options {
                 Some(pointer) => pointer.class(),
                 None => releaser.as_value().class(),
             };
-            parent.adopt(ruby, releaser, pointer, bond, &format!("{of}.new"))?;
+            parent.adopt(ruby, releaser, pointer, bond, &format_args!("{of}.new"))?;
         }
         releaser.set_size(ruby, self.size);
         Ok(())
@@ -145,10 +166,10 @@ impl Options {
 
 impl Parent {
     /// `value` as a parent; `method` asks for one.
-    pub fn new(ruby: &Ruby, value: Value, method: &str) -> Result<Self, Error> {
-        let releaser = match Obj::try_convert(value) {
-            Ok(releaser) => Some(releaser),
-            Err(_) => carrier::find(ruby, ffi::memory(ruby, value)?)?,
+    pub fn new(ruby: &Ruby, value: Value, method: &dyn Display) -> Result<Self, Error> {
+        let releaser = match carrier::find(ruby, ffi::memory(ruby, value)?)? {
+            None => Obj::try_convert(value).ok(),
+            found => found,
         };
         let Some(releaser) = releaser else {
             let message = format!(
@@ -165,7 +186,7 @@ impl Parent {
         self,
         ruby: &Ruby,
         child: Obj<Releaser>,
-        method: &str,
+        method: &dyn Display,
     ) -> Result<Self, Error> {
         if family::descends(&Kin(self.releaser), &Kin(child)) {
             let message = format!(
@@ -184,7 +205,7 @@ impl Parent {
         child: Obj<Releaser>,
         pointer: Option<Value>,
         bond: Bond,
-        method: &str,
+        method: &dyn Display,
     ) -> Result<(), Error> {
         let parent = Kin(self.releaser);
         // What is NULL is never released: there is nothing to wait for.
@@ -213,7 +234,7 @@ impl Parent {
 }
 
 /// A number of bytes; `method` asks for it.
-pub fn parse_size(ruby: &Ruby, size: Value, method: &str) -> Result<usize, Error> {
+pub fn parse_size(ruby: &Ruby, size: Value, method: &dyn Display) -> Result<usize, Error> {
     let bytes: Option<isize> = match size.is_kind_of(ruby.class_integer()) {
         true => isize::try_convert(size).ok(),
         false => {

@@ -25,11 +25,14 @@ const PAGE: u32 = 256;
 static REGISTER: Mutex<Register> = Mutex::new(Register {
     pages: vec![],
     vacant: vec![],
+    kept: 0,
 });
 
 struct Register {
     pages: Vec<Opaque<Obj<Page>>>,
     vacant: Vec<Place>,
+    /// How many releasers there are.
+    kept: usize,
 }
 
 /// Where a releaser is in the register.
@@ -85,7 +88,9 @@ pub fn keep(ruby: &Ruby, releaser: Obj<Releaser>) -> Place {
     loop {
         let vacant = with_register(|register| {
             let place = register.vacant.pop()?;
-            Some((place, register.cell(ruby, place)?))
+            let cell = register.cell(ruby, place)?;
+            register.kept += 1;
+            Some((place, cell))
         });
         if let Some((place, (page, index))) = vacant {
             page.releasers[index].set(Some(releaser.as_value().into()));
@@ -113,8 +118,16 @@ fn add_page(ruby: &Ruby) {
 pub fn take(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
     let (page, index) = with_register(|register| register.cell(ruby, place))?;
     let releaser = page.releasers[index].take()?;
-    with_register(|register| register.vacant.push(place));
+    with_register(|register| {
+        register.vacant.push(place);
+        register.kept -= 1;
+    });
     Obj::try_convert(ruby.get_inner(releaser)).ok()
+}
+
+/// Whether nothing is left.
+pub fn is_empty() -> bool {
+    with_register(|register| register.kept == 0)
 }
 
 /// Takes out what is left, one after another. The places stay taken: pointers still refer to them.
@@ -125,6 +138,7 @@ pub fn take_all(ruby: &Ruby) -> impl Iterator<Item = Obj<Releaser>> {
             let place = Place(NonZeroU32::new(numbers.next()?)?);
             let (page, index) = with_register(|register| register.cell(ruby, place))?;
             if let Some(releaser) = page.releasers[index].take() {
+                with_register(|register| register.kept -= 1);
                 return Obj::try_convert(ruby.get_inner(releaser)).ok();
             }
         }
