@@ -3,12 +3,17 @@
 # How many instructions a pointer may take, beside FFI::AutoPointer.
 module Limits
   # By ffi: before 1.16 its pointers are untyped data, without write barriers.
-  TYPED = Gem::Version.new(FFI::VERSION) >= Gem::Version.new("1.16")
-  ALL = {
-    "create and free" => { "release" => 0.80, "callable" => 0.80, "native" => TYPED ? 0.33 : 0.38 },
-    "create and leave to GC" => { "release" => TYPED ? 0.80 : 0.97, "native" => TYPED ? 0.33 : 0.40 },
-    "free of its own" => { "release" => 1.00, "native" => 1.00 }
+  TYPED = {
+    "create and free" => { "release" => 0.53, "callable" => 0.58, "native" => 0.34 },
+    "create and leave to GC" => { "release" => 0.59, "native" => 0.37 },
+    "free of its own" => { "release" => 0.68, "native" => 0.78 }
   }.freeze
+  UNTYPED = {
+    "create and free" => { "release" => 0.64, "callable" => 0.69, "native" => 0.41 },
+    "create and leave to GC" => { "release" => 0.65, "native" => 0.41 },
+    "free of its own" => { "release" => 0.90, "native" => 0.97 }
+  }.freeze
+  ALL = Gem::Version.new(FFI::VERSION) >= Gem::Version.new("1.16") ? TYPED : UNTYPED
 
   module_function
 

@@ -11,8 +11,10 @@ require_relative "workloads"
 require_relative "table"
 require_relative "chart"
 require_relative "limits"
+require_relative "readme"
 
-options = { rounds: 5, count: 100_000, live: 1_000_000, grow: 10_000_000, instructions: false, check: false, chart: false }
+options = { rounds: 5, count: 100_000, live: 1_000_000, grow: 10_000_000, instructions: false, check: false, chart: false,
+            publish: false }
 OptionParser.new do |parser|
   parser.banner = "Usage: bin/bench [options]"
   parser.on("--rounds N", Integer, "how often each is measured (#{options[:rounds]})")
@@ -22,8 +24,10 @@ OptionParser.new do |parser|
   parser.on("--instructions", "count instructions with valgrind, instead of measuring time")
   parser.on("--check", "count instructions where there is a limit for them, and fail if it is exceeded")
   parser.on("--chart", "draw a chart with gnuplot, too")
+  parser.on("--publish", "the same, and put table and chart into bench/results and the README")
 end.parse!(into: options)
 options[:instructions] ||= options[:check]
+options[:chart] ||= options[:publish]
 
 # Measures in processes of their own.
 class Bench
@@ -138,8 +142,9 @@ end
 
 results = Bench.new(options).run
 table = Table.new(results, options)
-path = table.save(File.expand_path("../tmp/bench", __dir__))
+path = table.save(options[:publish] ? Readme::RESULTS : File.expand_path("../tmp/bench", __dir__))
 Chart.new(table, table.title).save("#{path}.svg") if options[:chart]
+Readme.new.insert(File.basename(path)) if options[:publish]
 puts table
 warn "Saved as #{path.delete_prefix("#{Dir.pwd}/")}.*"
 Limits.check(table) if options[:check]

@@ -13,6 +13,9 @@ class Table
     "left to GC with a queue" => "create and leave to GC"
   }.freeze
 
+  # The workloads that differ in the number of pointers only.
+  GROWTH = / at once, each\z/
+
   # 1000000 as "1,000,000".
   def self.number(count)
     count.to_s.gsub(/(?<=\d)(?=(\d{3})+\z)/, ",")
@@ -26,7 +29,7 @@ class Table
 
   def to_s
     titles = columns.map { |name| Contenders.all.fetch(name).title }
-    ["#{title}#{spread}", "", row(["", *titles]), row(["---", *columns.map { "---:" }]), *lines].join("\n")
+    [["#{title}#{spread}:", "", *table(titles, lines)], growth].compact.flatten.join("\n")
   end
 
   def title
@@ -43,7 +46,7 @@ class Table
   # Saves the figures, and the table. Returns the path, but for what kind of file it is.
   def save(directory)
     FileUtils.mkdir_p(directory)
-    path = File.join(directory, "ruby#{RUBY_VERSION}-#{@options[:instructions] ? "instructions" : "time"}")
+    path = File.join(directory, "ruby#{RUBY_VERSION[/\d+\.\d+/]}-#{@options[:instructions] ? "instructions" : "time"}")
     File.write("#{path}.json", JSON.pretty_generate(meta.merge("results" => @results)))
     File.write("#{path}.md", "#{self}\n")
     path
@@ -52,7 +55,23 @@ class Table
   private
 
   def spread
-    ": median of #{@options[:rounds]}, lowest to highest in brackets" unless @options[:instructions]
+    " (median of #{@options[:rounds]}; in brackets, lowest to highest)" unless @options[:instructions]
+  end
+
+  # What a pointer costs among many, beside one of the same sort among few.
+  def growth
+    first, *others = @results.keys.grep(GROWTH)
+    return if others.empty?
+
+    names = @results[first].keys
+    rows = others.map do |workload|
+      row([workload, *names.map { |name| format("%.2f", median(@results[workload][name]) / median(@results[first][name])) }])
+    end
+    ["", "The same beside #{first}:", "", *table(names.map { |name| Contenders.all.fetch(name).title }, rows)]
+  end
+
+  def table(titles, rows)
+    [row(["", *titles]), row(["---", *titles.map { "---:" }]), *rows]
   end
 
   def meta

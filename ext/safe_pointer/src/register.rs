@@ -62,6 +62,14 @@ impl DataTypeFunctions for Page {
 }
 
 impl Place {
+    pub fn number(self) -> u32 {
+        self.0.get()
+    }
+
+    pub fn from_number(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
     fn page(self) -> usize {
         ((self.0.get() - 1) / PAGE) as usize
     }
@@ -110,7 +118,7 @@ fn add_page(ruby: &Ruby) {
         let places = (first..first + PAGE).rev();
         register
             .vacant
-            .extend(places.filter_map(|place| NonZeroU32::new(place).map(Place)));
+            .extend(places.filter_map(Place::from_number));
     });
 }
 
@@ -135,7 +143,7 @@ pub fn take_all(ruby: &Ruby) -> impl Iterator<Item = Obj<Releaser>> {
     let mut numbers = 1..;
     std::iter::from_fn(move || {
         loop {
-            let place = Place(NonZeroU32::new(numbers.next()?)?);
+            let place = Place::from_number(numbers.next()?)?;
             let (page, index) = with_register(|register| register.cell(ruby, place))?;
             if let Some(releaser) = page.releasers[index].take() {
                 with_register(|register| register.kept -= 1);

@@ -1,12 +1,13 @@
 //! The release in the pointer's own block of memory, behind ffi's data.
 //!
 //! ```text
-//!   block:  | ffi's data | held |                      of most classes
-//!           | ffi's data | held | state | address |    of classes that are released by a C function
+//!   block:  | ffi's data | held | place |                      of most classes
+//!           | ffi's data | held | place | state | address |    of classes that are released by a C function
 //! ```
 //!
 //! `held` says what the pointer is released by: 0 before it is initialized, a Ruby object (a `Releaser`), or with
-//! its lowest bit set a [`NativeRelease`]; then the state of the release is in the block too.
+//! its lowest bit set a [`NativeRelease`]; then the state of the release is in the block too. `place` is where a
+//! `Releaser` is in the register.
 //!
 //! Nothing of ffi's layout is written down here: the data of a new object is a copy of a blank pointer's, and
 //! changing, marking, compacting and freeing it is left to ffi's own functions. How long it is ffi says itself, where its
@@ -20,7 +21,10 @@ use std::{
     cell::Cell,
     ffi::{c_int, c_void},
     ptr::{self, NonNull},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
 };
 
 use magnus::{
@@ -46,8 +50,9 @@ const NATIVE: VALUE = 1;
 #[repr(C)]
 struct Plain {
     held: Cell<VALUE>,
-    /// Where the releaser is kept that the pointer is to be released by when it is dead.
-    place: Cell<Option<Place>>,
+    /// Where the releaser is kept that the pointer is to be released by when it is dead; 0 if there is none. Atomic, as a
+    /// frozen pointer can be in several Ractors.
+    place: AtomicU32,
 }
 
 /// Our part of a block of a class that is released by a C function.
@@ -143,11 +148,11 @@ impl Slot {
     }
 
     pub fn set_place(&self, place: Place) {
-        self.plain().place.set(Some(place));
+        self.plain().place.store(place.number(), Relaxed);
     }
 
     pub fn take_place(&self) -> Option<Place> {
-        self.plain().place.take()
+        Place::from_number(self.plain().place.swap(0, Relaxed))
     }
 
     /// Whether [`set_native`](Self::set_native) can be done.
@@ -300,7 +305,7 @@ unsafe extern "C" fn free_plain(block: *mut c_void) {
     {
         // SAFETY: Ruby calls with the block of an object of ours.
         let place = unsafe { &part.as_ref().place };
-        if let Some(place) = place.take() {
+        if let Some(place) = Place::from_number(place.swap(0, Relaxed)) {
             queue::bury(place);
         }
     }

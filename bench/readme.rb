@@ -1,0 +1,26 @@
+# frozen_string_literal: true
+
+# The tables in the README, each between a comment that names the file in bench/results it comes from, and the next
+# comment.
+class Readme
+  PATH = File.expand_path("../README.md", __dir__)
+  RESULTS = File.expand_path("results", __dir__)
+  TABLE = %r{<!-- bench/results/(?<name>\S+)\.md -->\n(?<table>.*?)<!-- end -->}m
+
+  def initialize(text = File.read(PATH))
+    @text = text
+  end
+
+  # The tables, by the names of their files.
+  def tables
+    @text.enum_for(:scan, TABLE).to_h { [$~[:name], $~[:table].strip] }
+  end
+
+  # Puts the table `name` in the place of the one that is there.
+  def insert(name)
+    tables.key?(name) or abort "The README has no place for #{name}."
+    table = File.read(File.join(RESULTS, "#{name}.md")).strip
+    own = "<!-- bench/results/#{name}.md -->\n\n#{table}\n\n<!-- end -->"
+    File.write(PATH, @text.gsub(TABLE) { $~[:name] == name ? own : $~[0] })
+  end
+end
