@@ -47,6 +47,7 @@ class Bench
       measure_all(results)
     end
     $stderr.puts
+    [results, *results.values].each { |hash| hash.default = nil }
     results
   end
 
@@ -96,7 +97,7 @@ class Bench
     counts = Array.new(4) { |power| 10_000 * 10**power }.take_while { |count| count <= @options[:grow] }
     counts.product(GROWING).each do |count, contender|
       seconds = JSON.parse(worker("grow", contender, count).first)["seconds"]
-      results["#{Table.number(count)} at once, each"][contender] << seconds
+      results["#{Table.number(count)} at once"][contender] << seconds
     end
   end
 

@@ -14,7 +14,7 @@ class Table
   }.freeze
 
   # The workloads that differ in the number of pointers only.
-  GROWTH = / at once, each\z/
+  GROWTH = / at once\z/
 
   # 1000000 as "1,000,000".
   def self.number(count)
@@ -29,7 +29,7 @@ class Table
 
   def to_s
     titles = columns.map { |name| Contenders.all.fetch(name).title }
-    [["#{title}#{spread}:", "", *table(titles, lines)], growth].compact.flatten.join("\n")
+    [["#{title}#{spread}:", "", *table(titles, lines)], growth, cost_of_require].compact.flatten.join("\n")
   end
 
   def title
@@ -67,7 +67,17 @@ class Table
     rows = others.map do |workload|
       row([workload, *names.map { |name| format("%.2f", median(@results[workload][name]) / median(@results[first][name])) }])
     end
-    ["", "The same beside #{first}:", "", *table(names.map { |name| Contenders.all.fetch(name).title }, rows)]
+    ["", "What one of many costs, beside one of #{first}:", "", *table(names.map { |name| Contenders.all.fetch(name).title }, rows)]
+  end
+
+  def cost_of_require
+    return unless @results.key?("require: seconds")
+
+    ffi, more = [BASE, "release"].map do |contender|
+      %w[seconds bytes].map { |what| median(@results.fetch("require: #{what}").fetch(contender)) }
+    end.then { |base, all| [base, all.zip(base).map { |total, part| total - part }] }
+    ["", format("`require \"ffi\"` takes %.0f ms and %.1f MB, `require \"safe_pointer\"` %.0f ms and %.1f MB more.",
+                *[ffi, more].flat_map { |seconds, bytes| [seconds * 1e3, bytes / 1e6] })]
   end
 
   def table(titles, rows)
@@ -83,7 +93,8 @@ class Table
   end
 
   def lines
-    @results.map { |workload, values| row([workload, *columns.map { |name| cell(workload, values[name]) }]) }
+    @results.reject { |workload, _| workload.start_with?("require") }
+            .map { |workload, values| row([workload, *columns.map { |name| cell(workload, values[name]) }]) }
   end
 
   def cell(workload, values)
