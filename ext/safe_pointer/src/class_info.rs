@@ -7,7 +7,6 @@ use std::sync::{
 
 use magnus::{
     DataTypeFunctions, Error, Module, RClass, RModule, Ruby, Symbol, TryConvert, TypedData, Value,
-    gc::Marker,
     prelude::*,
     typed_data::Obj,
     value::{Id, Opaque, OpaqueId},
@@ -28,7 +27,7 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 /// Looked up before the first pointer of a class is made, and again after the class has changed.
 #[derive(TypedData)]
-#[magnus(class = "SafePointer::ClassInfo", free_immediately, mark)]
+#[magnus(class = "SafePointer::ClassInfo", free_immediately)]
 pub struct ClassInfo {
     /// Whether the class has code that reads `@releaser`.
     pub reads_releaser: bool,
@@ -38,7 +37,8 @@ pub struct ClassInfo {
     pub release: Option<ReleaseName>,
     /// The C function that releases pointers of the class, if nothing of Ruby is to take part in it.
     pub native: Option<&'static NativeRelease>,
-    queue: Option<Opaque<Value>>,
+    /// Where releases wait for what the garbage collector has found dead. Queues live for ever.
+    pub queue: Option<Opaque<Obj<ReleaseQueue>>>,
 }
 
 /// The name under which a class's `release` is called: past the guard, which is for programs that call it by hand.
@@ -55,20 +55,7 @@ impl ReleaseName {
     }
 }
 
-impl DataTypeFunctions for ClassInfo {
-    fn mark(&self, marker: &Marker) {
-        if let Some(queue) = self.queue {
-            marker.mark(queue);
-        }
-    }
-}
-
-impl ClassInfo {
-    /// Where releases wait for what the garbage collector has found dead.
-    pub fn queue(&self, ruby: &Ruby) -> Option<Obj<ReleaseQueue>> {
-        Obj::try_convert(ruby.get_inner(self.queue?)).ok()
-    }
-}
+impl DataTypeFunctions for ClassInfo {}
 
 /// What is known about `class`, and has guarded what came past the hooks.
 pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
@@ -99,7 +86,7 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
             changes,
         }),
         native,
-        queue: queue.map(|queue| queue.as_value().into()),
+        queue: queue.map(Opaque::from),
     });
     if !class.is_frozen() {
         INFO.set(class.as_value(), info.as_value())?;

@@ -145,7 +145,7 @@ impl Options {
             releaser.set_fork_policy(policy);
         }
         if let Some(queue) = self.queue {
-            Releaser::set_queue(releaser, queue);
+            releaser.set_queue(Some(queue.into()));
         }
         if let Some(parent) = self.parent {
             let bond = if self.within {

@@ -78,8 +78,8 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     let (callable, message) = release_callable(ruby, rb_self, callable, info)?;
     let class = rb_self.class();
     let releaser = Releaser::at(ruby, class, pointer, Some(address), callable, message);
-    if let Some(queue) = info.queue(ruby) {
-        Releaser::set_queue(releaser, queue);
+    if info.queue.is_some() {
+        releaser.set_queue(info.queue);
     }
     options.apply(ruby, releaser, Some(rb_self), || {
         point(ruby, rb_self, info, type_size, Target::Pointer(pointer))?;

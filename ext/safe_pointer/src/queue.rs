@@ -45,8 +45,10 @@ enum Job {
     },
     /// The one that has waited longest in [`ReleaseQueue::releasers`].
     Releaser,
-    /// The one of a pointer that is gone.
+    /// The one of a pointer that is gone. Where it is to release has not been asked yet.
     Dead(Place),
+    /// The one of a pointer that is gone, and this is its queue.
+    Waiting(Place),
 }
 
 impl Jobs {
@@ -194,6 +196,11 @@ impl ReleaseQueue {
         self.jobs.add(Job::Releaser);
     }
 
+    /// Has the releaser at `place`, whose pointer is gone, release later.
+    pub fn keep_waiting(&self, place: Place) {
+        self.jobs.add(Job::Waiting(place));
+    }
+
     fn pop(&self, ruby: &Ruby) -> Option<Obj<Releaser>> {
         let mut chain = self
             .releasers
@@ -213,9 +220,10 @@ impl ReleaseQueue {
             done += 1;
             match job {
                 Job::Native { function, address } => function.call(address),
-                Job::Dead(place) => {
+                Job::Dead(place) => Releaser::bury_at(ruby, place)?,
+                Job::Waiting(place) => {
                     if let Some(releaser) = register::take(ruby, place) {
-                        Releaser::bury(ruby, releaser, None)?;
+                        Releaser::run(ruby, releaser, occasion)?;
                     }
                 }
                 Job::Releaser => {

@@ -122,6 +122,13 @@ fn add_page(ruby: &Ruby) {
     });
 }
 
+/// The releaser at `place`.
+pub fn get(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
+    let (page, index) = with_register(|register| register.cell(ruby, place))?;
+    let releaser = page.releasers[index].get()?;
+    Obj::try_convert(ruby.get_inner(releaser)).ok()
+}
+
 /// The releaser at `place`, which is vacant afterwards.
 pub fn take(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
     let (page, index) = with_register(|register| register.cell(ruby, place))?;

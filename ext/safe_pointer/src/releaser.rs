@@ -3,7 +3,7 @@
 use std::{cell::Cell, hint::black_box, sync::OnceLock};
 
 use magnus::{
-    DataTypeFunctions, Error, RArray, RClass, Ruby, TryConvert, TypedData, Value,
+    DataTypeFunctions, Error, RArray, RClass, Ruby, TypedData, Value,
     gc::{Compactor, Marker},
     prelude::*,
     rb_sys::{AsRawValue, protect},
@@ -23,6 +23,7 @@ use crate::{
     guard::Own,
     process::{self, ForkPolicy},
     queue::ReleaseQueue,
+    register::{self, Place},
 };
 
 mod class;
@@ -82,6 +83,8 @@ pub struct Releaser {
     callable: Cell<Opaque<Value>>,
     /// The class of the pointer object.
     class: Cell<Opaque<Value>>,
+    /// Where it is released when the garbage collector has found the pointer dead. Queues live for ever.
+    queue: Cell<Option<Opaque<Obj<ReleaseQueue>>>>,
     extras: OnceLock<Box<Extras>>,
 }
 
@@ -179,6 +182,7 @@ impl Releaser {
             held: Cell::new(nil),
             callable: Cell::new(nil),
             class: Cell::new(nil),
+            queue: Cell::new(None),
             extras: OnceLock::new(),
         });
         // Set after the object exists: a GC during its allocation does not see inside the Rust value. One that has not
@@ -262,6 +266,24 @@ impl Releaser {
         match rb_self.state.leases() > 0 && !is_out_of_use(ruby, rb_self, id)? {
             true => Self::collect(ruby, rb_self, pointer),
             false => Self::bury(ruby, rb_self, pointer),
+        }
+    }
+
+    /// Releases because the pointer, whose releaser is at `place`, is gone; or has it wait in its queue.
+    pub fn bury_at(ruby: &Ruby, place: Place) -> Result<(), Error> {
+        let Some(rb_self) = register::get(ruby, place) else {
+            return Ok(());
+        };
+        match rb_self.queue(ruby) {
+            // What leases keep off may have been asked for, and is carried out without a queue.
+            Some(queue) if rb_self.state.leases() == 0 && !process::is_ending(ruby)? => {
+                queue.keep_waiting(place);
+                Ok(())
+            }
+            _ => {
+                register::take(ruby, place);
+                Self::bury(ruby, rb_self, None)
+            }
         }
     }
 
@@ -495,14 +517,12 @@ impl Releaser {
 
     /// Where this is released when the garbage collector has found the pointer dead.
     pub fn queue(&self, ruby: &Ruby) -> Option<Obj<ReleaseQueue>> {
-        let queue = self.extras.get()?.queue.get()?;
-        let queue = Obj::<ReleaseQueue>::try_convert(ruby.get_inner(queue)).ok()?;
+        let queue = ruby.get_inner(self.queue.get()?);
         (!queue.is_closed()).then_some(queue)
     }
 
-    pub fn set_queue(rb_self: Obj<Self>, queue: Obj<ReleaseQueue>) {
-        rb_self.extras().queue.set(Some(queue.as_value().into()));
-        rb_self.writebarrier(queue);
+    pub fn set_queue(&self, queue: Option<Opaque<Obj<ReleaseQueue>>>) {
+        self.queue.set(queue);
     }
 
     /// Has the release, which has been claimed, wait in `queue`.

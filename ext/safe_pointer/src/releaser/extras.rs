@@ -30,8 +30,6 @@ pub struct Extras {
     pub size: Cell<usize>,
     /// How much of it the garbage collector counts now.
     pub counted: Cell<usize>,
-    /// Where it is released when the garbage collector has found the pointer dead.
-    pub queue: Cell<Option<Opaque<Value>>>,
     /// The next one in the queue that this waits in.
     pub next: Cell<Option<Opaque<Value>>>,
     /// Whether it waits in a queue.
@@ -71,10 +69,8 @@ impl Extras {
         {
             marker.mark(guarded.thread);
         }
-        for cell in [&self.queue, &self.next] {
-            if let Some(value) = cell.get() {
-                marker.mark(value);
-            }
+        if let Some(next) = self.next.get() {
+            marker.mark(next);
         }
         self.owner.mark(marker);
         self.within.mark(marker);
