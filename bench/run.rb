@@ -44,7 +44,7 @@ class Bench
     results = Hash.new { |workloads, name| workloads[name] = Hash.new { |all, contender| all[contender] = [] } }
     rounds.times do |round|
       $stderr.print "\rround #{round + 1} of #{rounds} "
-      measure_all(results)
+      measure_all(results, round)
     end
     $stderr.puts
     [results, *results.values].each { |hash| hash.default = nil }
@@ -57,13 +57,13 @@ class Bench
     @options[:instructions] ? 1 : @options[:rounds]
   end
 
-  def measure_all(results)
+  def measure_all(results, round)
     measure_workloads(results)
     return if @options[:instructions]
 
     measure_require(results)
     measure_live(results) if @options[:live].positive?
-    measure_growth(results)
+    measure_growth(results, round)
   end
 
   def measure_workloads(results)
@@ -92,9 +92,10 @@ class Bench
     end
   end
 
-  # Whether a pointer costs the same among many as among few.
-  def measure_growth(results)
+  # Whether a pointer costs the same among many as among few. The most take minutes, and are measured once.
+  def measure_growth(results, round)
     counts = Array.new(4) { |power| 10_000 * 10**power }.take_while { |count| count <= @options[:grow] }
+    counts.pop if round.positive? && counts.last == 10_000_000
     counts.product(GROWING).each do |count, contender|
       seconds = JSON.parse(worker("grow", contender, count).first)["seconds"]
       results["#{Table.number(count)} at once"][contender] << seconds
