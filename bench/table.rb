@@ -63,11 +63,12 @@ class Table
     first, *others = @results.keys.grep(GROWTH)
     return if others.empty?
 
-    names = @results[first].keys
+    bases = @results[first].transform_values { |values| median(values) }
     rows = others.map do |workload|
-      row([workload, *names.map { |name| format("%.2f", median(@results[workload][name]) / median(@results[first][name])) }])
+      row([workload, *bases.map { |name, base| format("%.2f", median(@results[workload][name]) / base) }])
     end
-    ["", "What one of many costs, beside one of #{first}:", "", *table(names.map { |name| Contenders.all.fetch(name).title }, rows)]
+    titles = bases.keys.map { |name| Contenders.all.fetch(name).title }
+    ["", "What one of many costs, beside one of #{first}:", "", *table(titles, rows)]
   end
 
   def cost_of_require

@@ -8,7 +8,7 @@ module Workloads
   def all
     {
       "create and free" => ->(contender, count) { each(count, contender.make, contender.free) },
-      "create and leave to GC" => ->(contender, count) { left(count, contender.make) },
+      "create and leave to GC" => ->(contender, count) { left(count, contender.leave) },
       "returned by a function, and free" => lambda do |contender, count|
         contender.from_native && each(count, contender.from_native, contender.free)
       end,
@@ -45,7 +45,7 @@ module Workloads
     while i < count
       make.call
       i += 1
-      yield if block_given? && (i % 10_000).zero?
+      yield if block_given? && (i % 1_000).zero?
     end
     GC.start
     yield if block_given?

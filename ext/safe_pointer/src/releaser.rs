@@ -1,6 +1,10 @@
 //! `SafePointer::Releaser`: the release of one pointer, and the object the finalizer calls.
 
-use std::{cell::Cell, hint::black_box, sync::OnceLock};
+use std::{
+    cell::{Cell, RefCell},
+    hint::black_box,
+    sync::OnceLock,
+};
 
 use magnus::{
     DataTypeFunctions, Error, RArray, RClass, Ruby, TypedData, Value,
@@ -43,6 +47,7 @@ pub use kin::{Due, Kin, settle, tie};
 pub use lease::with_lease;
 pub use releasing::{enter as enter_release, forked, is_releasing};
 use request::Request;
+use turns::Guarded;
 pub use turns::Turn;
 
 static CALL: LazyId = LazyId::new("call");
@@ -85,6 +90,8 @@ pub struct Releaser {
     class: Cell<Opaque<Value>>,
     /// Where it is released when the garbage collector has found the pointer dead. Queues live for ever.
     queue: Cell<Option<Opaque<Obj<ReleaseQueue>>>>,
+    /// The release that runs in methods of the pointer's class.
+    guarded: RefCell<Option<Box<Guarded>>>,
     extras: OnceLock<Box<Extras>>,
 }
 
@@ -92,6 +99,12 @@ impl DataTypeFunctions for Releaser {
     fn mark(&self, marker: &Marker) {
         for cell in self.cells() {
             marker.mark_movable(cell.get());
+        }
+        // A GC finds nothing borrowed: nothing that can start one runs meanwhile.
+        if let Ok(guarded) = self.guarded.try_borrow()
+            && let Some(guarded) = guarded.as_ref()
+        {
+            guarded.mark(marker);
         }
         if let Some(extras) = self.extras.get() {
             extras.mark(marker);
@@ -183,6 +196,7 @@ impl Releaser {
             callable: Cell::new(nil),
             class: Cell::new(nil),
             queue: Cell::new(None),
+            guarded: RefCell::new(None),
             extras: OnceLock::new(),
         });
         // Set after the object exists: a GC during its allocation does not see inside the Rust value. One that has not
@@ -449,9 +463,9 @@ impl Releaser {
     fn end(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> (Due, Result<(), Error>) {
         let due = family::finish(&Kin(rb_self));
         rb_self.let_go(ruby);
+        rb_self.guarded.replace(None);
         let nulled = match rb_self.extras.get() {
-            Some(extras) => {
-                extras.guarded.replace(None);
+            Some(_) => {
                 rb_self.count(ruby);
                 set_null_within(ruby, rb_self)
             }

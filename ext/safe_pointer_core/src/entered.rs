@@ -6,19 +6,30 @@
 /// `super`; and any of them may call `free` on the same pointer again. Each method may run once within
 /// one release, so a chain of `super` passes, and a call that comes round again does not.
 #[derive(Debug, Default)]
-pub struct Entered(Vec<u64>);
+pub struct Entered {
+    /// Mostly the only one.
+    first: Option<u64>,
+    others: Vec<u64>,
+}
 
 impl Entered {
     /// Nothing has been entered yet.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            first: None,
+            others: Vec::new(),
+        }
     }
 
     /// Whether `method` has its turn now. Each number gets one turn.
     pub fn enter(&mut self, method: u64) -> bool {
-        let fresh = !self.0.contains(&method);
+        let Some(first) = self.first else {
+            self.first = Some(method);
+            return true;
+        };
+        let fresh = first != method && !self.others.contains(&method);
         if fresh {
-            self.0.push(method);
+            self.others.push(method);
         }
         fresh
     }

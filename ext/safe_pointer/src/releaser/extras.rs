@@ -8,7 +8,7 @@ use std::{
 use magnus::{Value, gc::Marker, value::Opaque};
 use safe_pointer_core::family::Bond;
 
-use super::{request::Request, turns::Guarded, weak::Weak};
+use super::{request::Request, weak::Weak};
 use crate::process::ForkPolicy;
 
 /// Made when first needed, so that the releases without pay for a pointer only.
@@ -20,8 +20,6 @@ pub struct Extras {
     pub lessees: RefCell<Vec<Opaque<Value>>>,
     /// The release that waits for holds to end.
     pub request: RefCell<Option<Request>>,
-    /// The release that runs in methods of the pointer's class.
-    pub guarded: RefCell<Option<Guarded>>,
     /// The pointer whose release this is, where it was asked to be known.
     pub owner: Weak,
     /// The pointers that this release destroys too.
@@ -63,11 +61,6 @@ impl Extras {
             && let Some(request) = request.as_ref()
         {
             request.mark(marker);
-        }
-        if let Ok(guarded) = self.guarded.try_borrow()
-            && let Some(guarded) = guarded.as_ref()
-        {
-            marker.mark(guarded.thread);
         }
         if let Some(next) = self.next.get() {
             marker.mark(next);

@@ -2,6 +2,7 @@
 
 use magnus::{
     Ruby, Value,
+    gc::Marker,
     prelude::*,
     rb_sys::AsRawValue,
     typed_data::{Obj, Writebarrier},
@@ -13,10 +14,16 @@ use super::Releaser;
 
 /// A claimed release in which methods of the class run, on `thread`.
 pub struct Guarded {
-    pub thread: Opaque<Value>,
+    thread: Opaque<Value>,
     entered: Entered,
     /// Whether the release callable is running, called by hand as `klass.release(pointer)`.
     calling: bool,
+}
+
+impl Guarded {
+    pub fn mark(&self, marker: &Marker) {
+        marker.mark(self.thread);
+    }
 }
 
 /// The turn of a class's `release` that the program calls by hand.
@@ -31,11 +38,11 @@ impl Releaser {
     /// Opens a release in which the class's own methods run on this thread. The claim has been won.
     pub fn guard(ruby: &Ruby, rb_self: Obj<Self>) {
         let thread = ruby.thread_current();
-        rb_self.extras().guarded.replace(Some(Guarded {
+        rb_self.guarded.replace(Some(Box::new(Guarded {
             thread: thread.as_value().into(),
             entered: Entered::new(),
             calling: false,
-        }));
+        })));
         rb_self.writebarrier(thread);
     }
 
@@ -71,7 +78,7 @@ impl Releaser {
     }
 
     fn with_guarded<T>(&self, ruby: &Ruby, ask: impl FnOnce(&mut Guarded) -> T) -> Option<T> {
-        let mut guarded = self.extras.get()?.guarded.try_borrow_mut().ok()?;
+        let mut guarded = self.guarded.try_borrow_mut().ok()?;
         let guarded = guarded.as_mut()?;
         let here = ruby.get_inner(guarded.thread).as_raw() == ruby.thread_current().as_raw();
         here.then(|| ask(guarded))
