@@ -87,9 +87,10 @@ class Turmoil
     end
   end
 
-  # One of the pointers; only one of `type`, if that is given.
+  # One of the pointers; only one of `type`, if that is given. Array#select reads an element again when the block has
+  # chosen it, and by then another thread may have replaced it.
   def pick(type = nil)
-    @slots.select { |pointer| type.nil? || type === pointer }.sample(random: @random)
+    @slots.dup.select { |pointer| type.nil? || type === pointer }.sample(random: @random)
   end
 
   def replace
