@@ -1,0 +1,8 @@
+# frozen_string_literal: true
+
+# Every order in which a share, headers and two transfers can be freed.
+
+require_relative "../family"
+
+(0..3).to_a.permutation { |order| share_family.values_at(*order).each(&:free) }
+Ledger.expect_none_left
