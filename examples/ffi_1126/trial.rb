@@ -11,7 +11,7 @@ class Trial
   PATIENCE = 60 # seconds; a corrupted heap may also hang
 
   # How the line of stderr is known that says what went wrong.
-  COMPLAINT = /\[BUG\]|\w\(\): |corrupt|panicked|Exception in finalizer|Error/
+  COMPLAINT = /\[BUG\]|\w\(\): |corrupt|panicked|assertion failed|Exception in finalizer|Error/
 
   attr_reader :scene, :base
 
