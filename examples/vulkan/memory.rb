@@ -27,8 +27,8 @@ module Vulkan
 
   module_function
 
-  def create_buffer(device, size)
-    create(:pointer) { |slot| vkCreateBuffer(device, BufferInfo.new(size: size, usage: TRANSFER_TARGET), nil, slot) }
+  def create_buffer(device, size, usage)
+    create(:pointer) { |slot| vkCreateBuffer(device, BufferInfo.new(size: size, usage: usage), nil, slot) }
   end
 
   # Memory with room for +count+ buffers like this one, and how far apart they go.

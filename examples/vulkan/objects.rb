@@ -73,8 +73,8 @@ end
 class Buffer < VulkanObject
   SIZE = 1024
 
-  def initialize(device)
-    raw = Ledger.made(Vulkan.create_buffer(device, SIZE))
+  def initialize(device, size: SIZE, usage: Vulkan::TRANSFER_TARGET)
+    raw = Ledger.made(Vulkan.create_buffer(device, size, usage))
     super(raw, Destroy.new(:vkDestroyBuffer, FFI::Pointer.new(device)), parent: device)
   end
 end

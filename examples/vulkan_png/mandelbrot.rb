@@ -1,0 +1,31 @@
+# frozen_string_literal: true
+
+# What mandelbrot.comp does, in Ruby. Its comments are there.
+module Mandelbrot
+  ONE = 1 << 12
+  MOST = 64
+
+  module_function
+
+  # RGBA, row by row.
+  def pixels(width, height)
+    Array.new(height) { |row| Array.new(width) { |column| color(steps(column, row, width, height)) } }.flatten.pack("L<*")
+  end
+
+  def steps(column, row, width, height)
+    left = (column * 3 * ONE / width) - (9 * ONE / 4)
+    top = (row * 9 * ONE / 4 / height) - (9 * ONE / 8)
+    x = y = steps = 0
+    while steps < MOST && (x * x) + (y * y) <= 4 * ONE * ONE
+      x, y = (((x * x) - (y * y)) >> 12) + left, ((x * y) >> 11) + top
+      steps += 1
+    end
+    steps
+  end
+
+  def color(steps)
+    return 0xff000000 if steps == MOST
+
+    0xff000000 | ((255 - (steps * 3)) << 16) | ((steps * steps / 16) << 8) | (steps * 4)
+  end
+end
