@@ -30,6 +30,7 @@ module Curl
   attach_function :curl_easy_init, [], :pointer
   attach_function :curl_easy_setopt, %i[pointer int varargs], :int
   attach_function :curl_easy_perform, [:pointer], :int, blocking: true
+  attach_function :curl_easy_getinfo, %i[pointer int varargs], :int
   attach_function :curl_easy_strerror, [:int], :string
   attach_function :curl_easy_cleanup, [:pointer], :void
   attach_function :curl_slist_append, %i[pointer string], :pointer
