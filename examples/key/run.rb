@@ -16,7 +16,7 @@ Comparison.new(
   File.join(__dir__, "scenes"),
   "by_hand" => ["freed by hand, in all 6 orders", /\Asecure heap kept: \d+ bytes in use/],
   "reused" => ["freed by hand, then garbage", /\d keys wiped while in use/],
-  "error" => ["forgotten upon an error, then exit", /wiped before/],
+  "error" => ["forgotten upon an error, then exit", /released twice/],
   "gc" => ["left to GC"],
   "exit" => ["left to exit"]
 ).present

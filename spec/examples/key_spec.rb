@@ -23,7 +23,7 @@ RSpec.describe "examples/key" do
   {
     "freed by hand, in all 6 orders" => /\Asecure heap kept: 128 bytes in use/,
     "freed by hand, then garbage" => /4 keys wiped while in use/,
-    "forgotten upon an error, then exit" => /wiped before.*released twice/m
+    "forgotten upon an error, then exit" => /released twice/
   }.each do |scene, fault|
     it "shows what FFI::AutoPointer does: #{scene}" do
       expect(@comparison.with_auto_pointer(scene)).to match(fault), @comparison.output
