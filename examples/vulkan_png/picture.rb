@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "mandelbrot"
 require_relative "objects"
 require_relative "shader"
 
@@ -20,8 +21,8 @@ require_relative "shader"
 #       `-- fence
 #
 class Picture
-  WIDTH = 320
-  HEIGHT = 240
+  WIDTH = Mandelbrot::WIDTH
+  HEIGHT = Mandelbrot::HEIGHT
   BYTES = WIDTH * HEIGHT * 4 # red, green, blue and alpha
   GROUP = 8 # the shader's
   STORAGE = 0x20 # what the buffer is for

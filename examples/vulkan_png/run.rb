@@ -15,8 +15,6 @@ require_relative "mandelbrot"
 require_relative "png"
 
 Scene = Struct.new(:file)
-WIDTH = 320
-HEIGHT = 240
 
 path = File.expand_path(ARGV.fetch(0) { File.join(__dir__, "../../tmp/mandelbrot.png") })
 FileUtils.mkdir_p(File.dirname(path))
@@ -35,7 +33,12 @@ puts "objects:", objects.map { |finding| "  #{finding}" },
 trial.findings("bad").each { |finding| puts "Unexpected: #{finding}" }
 abort "Unexpected: #{trial.complaint || "see above"}" unless trial.clean? && trial.released_once?
 
-expected = Mandelbrot.pixels(WIDTH, HEIGHT)
-abort "Unexpected: the picture is not what Ruby draws." unless File.binread(path) == PNG.encode(WIDTH, HEIGHT, expected)
+width = Mandelbrot::WIDTH
+height = Mandelbrot::HEIGHT
+expected = Mandelbrot.pixels
+unless File.binread(path) == PNG.encode(width, height, expected)
+  abort "Unexpected: the picture is not what Ruby draws."
+end
 
-puts "#{File.basename(path)}: #{WIDTH} x #{HEIGHT} pixels, #{expected.unpack("L<*").uniq.size} colors, all as Ruby computes them"
+colors = expected.unpack("L<*").uniq.size
+puts "#{File.basename(path)}: #{width} x #{height} pixels in #{colors} colors, all as Ruby computes them"
