@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require "ffi"
-require "safe_pointer/safe_pointer"
+require "safe_pointer/extension"
 require "safe_pointer/fork"
 require "safe_pointer/guard"
 require "safe_pointer/native_release"
