@@ -2,6 +2,12 @@
 
 require "mkmf"
 require "rb_sys/mkmf"
+require_relative "toolchain"
+
+problem = Toolchain.rust_problem
+abort problem if problem
+advice = Toolchain.libclang_advice
+puts advice if advice
 
 create_rust_makefile("safe_pointer/safe_pointer") do |builder|
   builder.extra_cargo_args << "--locked"

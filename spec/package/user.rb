@@ -17,8 +17,8 @@ class User
   end
 
   # Runs a command and returns what it printed.
-  def run(*command, chdir: directory)
-    output, status = Open3.capture2e(@environment, *command, chdir: chdir, stdin_data: "")
+  def run(*command, chdir: directory, environment: {})
+    output, status = Open3.capture2e(@environment.merge(environment), *command, chdir: chdir, stdin_data: "")
     status.success? or raise "#{command.join(" ")}: #{status}\n#{output}"
     output
   end
