@@ -13,8 +13,10 @@ require_relative "chart"
 require_relative "limits"
 require_relative "readme"
 
-options = { rounds: 5, count: 100_000, live: 1_000_000, grow: 10_000_000, instructions: false, check: false, chart: false,
-            publish: false }
+options = {
+  rounds: 5, count: 100_000, live: 1_000_000, grow: 10_000_000, instructions: false, check: false, chart: false,
+  publish: false
+}
 OptionParser.new do |parser|
   parser.banner = "Usage: bin/bench [options]"
   parser.on("--rounds N", Integer, "how often each is measured (#{options[:rounds]})")

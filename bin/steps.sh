@@ -29,6 +29,11 @@ on_debian() {
   command -v apt-get >/dev/null && grep -qs '^ID=debian$' /etc/os-release
 }
 
+# Ubuntu has the same packages, other than of Ruby and its gems.
+has_apt() {
+  on_debian || grep -qs '^ID=ubuntu$' /etc/os-release
+}
+
 # Debian's name for the version it is.
 codename() {
   sed -n 's/^VERSION_CODENAME=//p' /etc/os-release

@@ -9,8 +9,8 @@ class SafePointer
   #
   # Callbacks run from a release queue, one after another and never inside GC, nor inside each other. A registry
   # keeps neither its targets nor its tokens alive, and nothing keeps a registry alive: one that is gone, or goes
-  # together with its targets, calls nobody back. At the end of the process it calls back for what has been collected, and
-  # not for what is still alive.
+  # together with its targets, calls nobody back. At the end of the process it calls back for what has been
+  # collected, and not for what is still alive.
   class FinalizationRegistry
     SAME = BasicObject.instance_method(:equal?)
     private_constant :SAME
@@ -55,8 +55,8 @@ class SafePointer
       end
     end
 
-    # @param queue [SafePointer::ReleaseQueue, nil] whose {ReleaseQueue#drain} calls back; without one it is a thread that
-    #   all such registries share
+    # @param queue [SafePointer::ReleaseQueue, nil] whose {ReleaseQueue#drain} calls back; without one it is a thread
+    #   that all such registries share
     # @yieldparam held [Object] what was given to {#register}
     # @raise [ArgumentError] if there is no block
     # @raise [TypeError] if `queue` is no queue
@@ -81,7 +81,9 @@ class SafePointer
     #   object of its own, like an Integer), or the token is no object of its own
     # @return [nil]
     def register(target, held, token = nil)
-      raise TypeError, "#{self.class}#register: #{target.inspect} cannot be held for itself" if SAME.bind_call(target, held)
+      if SAME.bind_call(target, held)
+        raise TypeError, "#{self.class}#register: #{target.inspect} cannot be held for itself"
+      end
 
       notice = Notice.new(@link)
       @records[notice] = Record.new(held, nil.equal?(token) ? nil : id_of(token, :register))

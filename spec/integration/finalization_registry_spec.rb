@@ -340,7 +340,7 @@ RSpec.describe "a finalization registry" do
 
     it "collects, compacts and drains is called once for each" do
       log = in_child do |events|
-        registry = queue = nil
+        queue = nil
         registry, queue = registry_and_queue do |held|
           GC.start
           GC.compact

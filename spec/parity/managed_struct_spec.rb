@@ -15,7 +15,6 @@ Parity.describe "a managed struct" do
     Class.new(candidate.managed_struct) { layout :x, :int }
   end
 
-
   it "is released at GC and at exit, once" do
     log = log_of do |events, _|
       type = managed

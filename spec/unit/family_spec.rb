@@ -50,7 +50,6 @@ RSpec.describe SafePointer, "in a family" do
         ]
         expect(children.map(&:parent)).to all(equal(parent))
       end
-
     end
 
     parents.except("a releaser", "a NULL pointer").each do |what, make|

@@ -94,8 +94,9 @@ RSpec.describe SafePointer::FinalizationRegistry do
     it "is false of what is frozen, as a target: Ruby allows it no finalizer" do
       [Object.new.freeze, "text".freeze, [].freeze].each do |target|
         message = "#{described_class}#register: #{target.inspect} cannot be a target"
-        expect { registry.register(target, "held", token = Object.new) }.to raise_error(TypeError, message)
-        expect(registry.unregister(token = Object.new)).to be false
+        token = Object.new
+        expect { registry.register(target, "held", token) }.to raise_error(TypeError, message)
+        expect(registry.unregister(token)).to be false
       end
     end
 

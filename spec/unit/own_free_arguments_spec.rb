@@ -70,8 +70,8 @@ RSpec.describe "a free of one's own, with arguments" do
     "((first, second), *)" => ["def free((first, second), *) = log(first, fast: second)", [[:now, true]], {}],
     "(mode, fast:)" => ["def free(mode, fast:) = log(mode, fast: fast)", [:now], {fast: true}],
     "(mode, **nil)" => ["def free(mode, **nil) = log(mode, fast: true)", [:now], {}]
-  }.each do |signature, (source, arguments, keywords)|
-    it "gets them as its signature #{signature} says" do
+  }.each do |parameters, (source, arguments, keywords)|
+    it "gets them as its signature #{parameters} says" do
       log = in_child do |events|
         type = Class.new(Handle) do
           class_eval(source)

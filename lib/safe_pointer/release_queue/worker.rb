@@ -45,8 +45,9 @@ class SafePointer
 
       private
 
-      # The end of the process waits for a release that has begun. The errors of releases have been reported. If something else comes out of one, a `throw` for instance, or
-      # somebody kills this thread, another one goes on, for as long as the process does.
+      # The end of the process waits for a release that has begun. The errors of releases have been reported. If
+      # something else comes out of one, a `throw` for instance, or somebody kills this thread, another one goes on,
+      # for as long as the process does.
       def work
         while @signals.pop
           Thread.handle_interrupt(Object => :never) { @queue.drain(max: 1) } until @queue.empty?
