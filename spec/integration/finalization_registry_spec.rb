@@ -295,7 +295,7 @@ RSpec.describe "a finalization registry" do
   describe "with a callback that" do
     it "makes and registers without end does as much at a time as was there, and does not call itself" do
       log = in_child do |events|
-        registry = queue = nil
+        registry = nil
         depth = 0
         register = ->(held) { registry.register(Object.new, held + 1) }
         registry, queue = registry_and_queue do |held|

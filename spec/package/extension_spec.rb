@@ -2,6 +2,7 @@
 
 require "fileutils"
 require "rbconfig"
+require "safe_pointer"
 require "tmpdir"
 require_relative "user"
 
