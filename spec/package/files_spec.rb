@@ -9,7 +9,8 @@ RSpec.describe "the files in the gem", :package do
   # Directories and files of the repository that are for developing only.
   # Whatever else is in it belongs in the gem.
   development = %r{\A(?:
-    \. | (?:adr|bench|bin|examples|rakelib|spec)/ | (?:CONTRIBUTING\.md|Gemfile|Rakefile|safe_pointer\.gemspec)\z
+    \. | (?:adr|bench|bin|examples|rakelib|spec)/
+    | (?:CONTRIBUTING\.md|RELEASING\.md|SECURITY\.md|Gemfile|Rakefile|safe_pointer\.gemspec)\z
   )}x
 
   before(:all) do
