@@ -12,7 +12,12 @@ Gem::Specification.new do |spec|
   TEXT
   spec.homepage = "https://github.com/safe-pointer/safe_pointer"
   spec.license = "MIT"
-  spec.metadata = { "rubygems_mfa_required" => "true" }
+  spec.metadata = {
+    "bug_tracker_uri" => "#{spec.homepage}/issues",
+    "changelog_uri" => "#{spec.homepage}/blob/main/CHANGELOG.md",
+    "rubygems_mfa_required" => "true",
+    "source_code_uri" => spec.homepage
+  }
 
   spec.required_ruby_version = ">= 3.1"
   spec.files = Dir.chdir(__dir__) do
