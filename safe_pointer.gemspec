@@ -23,7 +23,7 @@ Gem::Specification.new do |spec|
   spec.files = Dir.chdir(__dir__) do
     Dir[
       "Cargo.{toml,lock}", "ext/**/*.{rb,rs,toml}", "lib/**/*.rb", "sig/**/*.rbs",
-      "{README,CHANGELOG}.md", "LICENSE.txt"
+      "{README,CHANGELOG}.md", "docs/*.md", "LICENSE.txt", ".yardopts"
     ]
   end
   spec.require_paths = ["lib"]

@@ -17,11 +17,19 @@ require "safe_pointer/managed_struct"
 require "safe_pointer/finalization_registry"
 require "safe_pointer/undefine_finalizer"
 
+# A C pointer that is released exactly once, whoever asks first: `free`, GC, the end of the process, or a method of the
+# class's own. Subclasses define `self.release(pointer)`, as those of `FFI::AutoPointer` do.
+#
+# Its methods may be called on any thread.
+#
+# @see file:README.md What is guaranteed, and what is not
 class SafePointer
   # Makes a pointer as `new` does, and frees it when the block ends, in whatever way. Without a block this is `new`.
   #
+  # @param arguments [Array<Object>] those of {#initialize}
+  # @param options [Hash{Symbol => Object}] those of {#initialize}
   # @yieldparam pointer [SafePointer]
-  # @return what the block returns, or the pointer
+  # @return [Object, SafePointer] what the block returns, or the pointer
   def self.open(*arguments, **options)
     pointer = new(*arguments, **options)
     return pointer unless block_given?

@@ -7,6 +7,8 @@ class SafePointer
   # `FFI::ManagedStruct`, and the pointers that exist already.
   module AutoPointer
     # What ffi's releaser of a frozen pointer calls instead: Ruby allows a frozen object no new finalizer.
+    #
+    # @api private
     class Handover
       def initialize(releaser)
         @releaser = releaser
@@ -20,7 +22,9 @@ class SafePointer
     private_constant :Handover
 
     class << self
-      # Puts the methods of SafePointer into `FFI::AutoPointer`. Once is enough; again does nothing.
+      # Puts the methods of SafePointer into `FFI::AutoPointer`. Requiring this file does so; again does nothing.
+      #
+      # @return [void]
       def replace
         return if replaced?
 
@@ -35,6 +39,7 @@ class SafePointer
         ObjectSpace.each_object(FFI::AutoPointer) { |pointer| guard_singleton(pointer) }
       end
 
+      # @return [Boolean]
       def replaced?
         @replaced || false
       end

@@ -16,10 +16,14 @@ class SafePointer
     private_constant :SAME
 
     # What is kept for one target.
+    #
+    # @api private
     Record = Struct.new(:held, :token_id)
     private_constant :Record
 
     # Leads to a registry without keeping it alive.
+    #
+    # @api private
     class Link
       def initialize(registry)
         @map = ObjectSpace::WeakMap.new
@@ -34,6 +38,8 @@ class SafePointer
 
     # The finalizer of a target. It must hold neither the target nor, as Ruby holds finalizers for as long as their
     # targets live, the registry.
+    #
+    # @api private
     class Notice
       def initialize(link)
         @link = link

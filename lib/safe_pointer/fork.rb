@@ -35,6 +35,8 @@ class SafePointer
     end
 
     # Ruby calls this for each of its ways to fork, and not for `Process.daemon`, which goes on as the same process.
+    #
+    # @api private
     def _fork
       super.tap do |pid|
         next unless pid.zero?

@@ -9,6 +9,8 @@ class SafePointer
   # they got there: by `def`, `define_method`, `alias_method`, a mixin or a singleton method.
   #
   # A class that has neither pays nothing.
+  #
+  # @api private
   module Guard
     @bases = {}.freeze
 

@@ -7,10 +7,11 @@ class SafePointer
     include NullChecks
 
     extend Fork::Policy
+    extend Guard::Declaration
     extend ReleaseQueue::Declaration
 
     # @param pointer [FFI::Pointer] the memory of the struct
-    # @param options those of {SafePointer#initialize}
+    # @param options [Hash{Symbol => Object}] those of {SafePointer#initialize}
     # @raise [NoMethodError] if the class has no `release`
     # @raise [ArgumentError] if there is no pointer
     # @raise [TypeError] if it owns its memory already
@@ -27,7 +28,8 @@ class SafePointer
     # Releases the struct's memory, unless that has been done already. Its fields cannot be read or written
     # any more: FFI::NullPointerError.
     #
-    # @return [nil]
+    # @overload free
+    #   @return [nil]
     def free(...)
       pointer.free(...)
     end

@@ -4,6 +4,8 @@ require "objspace"
 
 class SafePointer
   # A C function that takes a pointer, as ffi knows it.
+  #
+  # @api private
   class NativeFunction
     POINTERS = [
       FFI::Type::POINTER, FFI::Type::STRING, FFI::Type::BUFFER_IN, FFI::Type::BUFFER_OUT, FFI::Type::BUFFER_INOUT

@@ -4,11 +4,15 @@ require "safe_pointer/native_function"
 
 class SafePointer
   # Classes whose pointers are released by a plain C function, without any Ruby.
+  #
+  # @api private
   module NativeRelease
     FILE = "#{__FILE__} (release)".freeze
     private_constant :FILE
 
     # For pointer classes.
+    #
+    # @api public
     module Declaration
       # Declares the C function that releases pointers of this class and its subclasses. It is called with the address:
       # by `free` at once, and for what GC has found dead as soon as Ruby is at a safe place, or by the class's

@@ -2,6 +2,8 @@
 
 class SafePointer
   # ffi refuses to read or write through NULL, which is what a released pointer is, with these exceptions.
+  #
+  # @api private
   module NullChecks
     # @raise [FFI::NullPointerError] if the memory is released
     def clear

@@ -7,8 +7,11 @@ use crate::{
     pointer::{error, is_freed, released_error},
 };
 
-/// Where ffi passes an object of this class to a function.
+/// Called by ffi where an object of this class is passed to a function.
 ///
+/// @param value [SafePointer, Object] the argument
+/// @param ctx [Object] of no concern
+/// @return [Object] the argument
 /// @raise [SafePointer::ReleasedError] if it is released
 fn to_native(ruby: &Ruby, rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
     if is_freed(ruby, value)? {
@@ -18,13 +21,18 @@ fn to_native(ruby: &Ruby, rb_self: RClass, value: Value, _ctx: Value) -> Result<
     Ok(value)
 }
 
-/// Where ffi makes an object of this class of what a function returned.
+/// Called by ffi to make an object of this class of what a function has returned.
+///
+/// @param value [FFI::Pointer]
+/// @param ctx [Object] of no concern
+/// @return [SafePointer] of this class
 fn from_native(rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
     rb_self.funcall("new", (value,))
 }
 
 /// The type under which ffi passes objects of this class.
 ///
+/// @return [FFI::Type]
 /// @raise [RuntimeError] if the class has no `release`
 fn native_type(ruby: &Ruby, rb_self: RClass) -> Result<Value, Error> {
     if !rb_self.respond_to("release", true)? {

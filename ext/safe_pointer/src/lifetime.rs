@@ -16,7 +16,8 @@ use crate::{
 /// A thread that has a lease can take another one, and so can the class's own `free`.
 ///
 /// @yieldparam raw [FFI::Pointer] the object that was wrapped
-/// @return what the block returns
+/// @return [Object] what the block returns
+/// @raise [LocalJumpError] if there is no block
 /// @raise [SafePointer::ReleasedError] if the pointer is released or detached, or its release waits for leases
 fn lease(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
     if !ruby.block_given() {
@@ -44,6 +45,7 @@ fn parent(ruby: &Ruby, rb_self: Value) -> Result<Option<Value>, Error> {
 /// Has this pointer be released before `parent`, and no longer before the one it had.
 ///
 /// @param parent [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil]
+/// @return [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil] the same
 /// @raise [TypeError] if it is something else
 /// @raise [ArgumentError] if it is this pointer, or descends from it
 /// @raise [SafePointer::ReleasedError] if either is released, or is going to be
@@ -82,6 +84,7 @@ fn native_size(ruby: &Ruby, rb_self: Value) -> Result<usize, Error> {
 /// calls for. Counted while GC and exit are to release the pointer.
 ///
 /// @param size [Integer] in bytes
+/// @return [Integer] the same
 /// @raise [TypeError, ArgumentError] if it is no Integer, or negative
 /// @raise [SafePointer::ReleasedError] if the pointer is released or detached, or is going to be
 /// @raise [FrozenError] if the pointer is frozen

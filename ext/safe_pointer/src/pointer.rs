@@ -31,22 +31,22 @@ pub fn class(ruby: &Ruby) -> Result<RClass, Error> {
 
 /// Takes ownership of the memory a raw pointer points to.
 ///
-/// What releases it is, in this order: `callable`, the class method `release`, the block.
+/// What releases it is the first there is of: `callable`, the class method `release`, the block.
 ///
-/// @overload initialize(pointer, **options)
-///   @param pointer [FFI::Pointer] passed to the class method `release`
-/// @overload initialize(pointer, callable, **options)
-///   @param pointer [FFI::Pointer] passed to `callable.call`
-///   @param callable [#call]
-/// @overload initialize(pointer, **options)
-///   @param pointer [FFI::Pointer]
-///   @yieldparam pointer [FFI::Pointer] the object that was wrapped
-/// @option options [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser] parent is released after this pointer
-/// @option options [Boolean] freed_by_parent (false) the parent's release frees this pointer too: it is marked released
-///   then, without a call
-/// @option options [Integer] size (0) of the native memory, in bytes; see {#size=}
-/// @option options [:release, :discard] fork_policy that of the class if it is not given
-/// @raise [TypeError] if `pointer` is no FFI::Pointer, or one that owns its memory already
+/// @overload initialize(pointer, callable = nil, parent: nil, freed_by_parent: false, size: 0,
+///     fork_policy: nil, release_queue: nil)
+///   @param pointer [FFI::Pointer] the release is given this very object
+///   @param callable [#call, nil]
+///   @param parent [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil] is released after this pointer
+///   @param freed_by_parent [Boolean] whether the parent's release frees this pointer too: it is marked released then,
+///     without a call
+///   @param size [Integer] of the native memory, in bytes; see {#size=}
+///   @param fork_policy [:release, :discard, nil] that of the class if it is nil; see {Fork::Policy#fork_policy}
+///   @param release_queue [SafePointer::ReleaseQueue, nil] that of the class if it is nil
+///   @yieldparam pointer [FFI::Pointer]
+/// @raise [TypeError] if `pointer` is no FFI::Pointer, or one that owns its memory already, or an option is of
+///   another type
+/// @raise [ArgumentError] if an option has no such value, or `freed_by_parent` is given without a parent
 /// @raise [RuntimeError] if `callable` does not answer `call`, or there is nothing to release with, or
 ///   this object is initialized already
 /// @raise [SafePointer::ReleasedError] if the parent is released, or is going to be
@@ -138,6 +138,7 @@ fn release_callable(
 /// The release runs on the calling thread. An error it raises comes out of here; the pointer counts as
 /// released all the same.
 ///
+/// @overload free
 /// @return [nil]
 fn free(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<(), Error> {
     let releaser = match carrier::peek(ruby, rb_self)? {
@@ -182,7 +183,8 @@ fn is_autorelease(ruby: &Ruby, rb_self: Value) -> Result<bool, Error> {
 /// Lets GC and exit release the pointer, or keeps them from doing so. An explicit `free` releases in
 /// either case.
 ///
-/// @param on [Boolean]
+/// @param on [Boolean] as any object: whether it is neither nil nor false
+/// @return [Object] `on`
 /// @raise [FrozenError] if the pointer is frozen
 fn set_autorelease(ruby: &Ruby, rb_self: Value, on: Value) -> Result<Value, Error> {
     if rb_self.is_frozen() {
@@ -280,6 +282,8 @@ fn freeze(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
 
 /// A pointer has one owner, so it has no copies.
 ///
+/// @overload dup(*)
+/// @return [void]
 /// @raise [RuntimeError] always, before Ruby copies the finalizer (ffi/ffi#1155)
 fn dup(ruby: &Ruby, rb_self: Value, _args: &[Value]) -> Result<Value, Error> {
     let class = match rb_self.is_kind_of(class(ruby)?) {
@@ -318,6 +322,9 @@ fn inspect(ruby: &Ruby, rb_self: Value) -> Result<String, Error> {
 
 /// As `Object#instance_variable_get`. Answers for `@releaser` too, which `FFI::AutoPointer` has and which
 /// this class keeps elsewhere where it can.
+///
+/// @param name [Symbol, String]
+/// @return [Object]
 fn instance_variable_get(ruby: &Ruby, rb_self: Value, name: Value) -> Result<Value, Error> {
     if name.to_string() == "@releaser"
         && let Some(releaser) = carrier::find(ruby, rb_self)?
@@ -349,7 +356,9 @@ pub fn init(ruby: &Ruby) -> Result<RClass, Error> {
     class
         .singleton_class()?
         .define_private_method("disown", method!(disown, 1))?;
+    // Somebody has released the pointer already, or asked for its release.
     class.define_error("ReleasedError", ruby.exception_runtime_error())?;
+    // Of the gem.
     class.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     Ok(class)
 }

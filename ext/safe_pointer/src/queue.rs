@@ -237,11 +237,12 @@ impl ReleaseQueue {
     }
 }
 
-/// Releases what is due, on the calling thread: what is in the queue when this is called, at most `max` of it. An error
-/// of one release is reported (see {SafePointer.on_release_error}) and does not stop the others; what is no error, an
-/// interrupt for instance, comes out of here. Does nothing inside a release.
+/// Releases what is due, on the calling thread: what is in the queue when this is called, at most `max` of it. An
+/// error of one release is reported (see {SafePointer.on_release_error}) and does not stop the others; what is no
+/// error, an interrupt for instance, comes out of here. Does nothing inside a release.
 ///
-/// @param max [Integer, nil]
+/// @overload drain(max: nil)
+///   @param max [Integer, nil]
 /// @return [Integer] how many were released
 /// @raise [TypeError, ArgumentError] if `max` is no Integer, or negative
 fn drain(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, args: &[Value]) -> Result<usize, Error> {

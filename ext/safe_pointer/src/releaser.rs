@@ -269,8 +269,11 @@ impl Releaser {
         }
     }
 
-    /// Releases because the pointer object is gone or the process ends; `args` is the object id then. Without
-    /// arguments it is the program that calls.
+    /// Releases because the object is gone or the process ends: what Ruby calls as a finalizer, with the object id.
+    /// Without arguments it is the program that calls, on behalf of such an end.
+    ///
+    /// @overload call(*object_id)
+    /// @return [nil]
     fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
         let id = args.first().copied();
         let pointer = pointer(ruby, rb_self, id)?;
@@ -380,6 +383,9 @@ impl Releaser {
     }
 
     /// Releases `held`, given by hand, as the object that was wrapped.
+    ///
+    /// @param held [Object]
+    /// @return [nil]
     fn release(ruby: &Ruby, rb_self: Obj<Self>, held: Value) -> Result<(), Error> {
         let pointer = pointer(ruby, rb_self, None)?;
         let won = Self::claim(ruby, rb_self, pointer, || Ok(None))? == Claim::Won;
@@ -484,6 +490,9 @@ impl Releaser {
         [&self.held, &self.callable, &self.class]
     }
 
+    /// Whether GC and exit release. `false` once it is released.
+    ///
+    /// @return [Boolean]
     fn autorelease(&self) -> bool {
         self.state.autorelease()
     }

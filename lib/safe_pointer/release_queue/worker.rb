@@ -3,6 +3,8 @@
 class SafePointer
   class ReleaseQueue
     # The thread that drains a queue.
+    #
+    # @api private
     class Worker
       @all = {}.compare_by_identity
 

@@ -9,9 +9,12 @@ use crate::options;
 
 /// The release of `held`: a pointer, a struct, or whatever else the callable takes.
 ///
-/// @param held [Object] passed to the callable; never released if its address is NULL
-/// @param callable [#call] called with `held`, at most once; the block where it is not given
-/// @param options as of {SafePointer#initialize}
+/// @overload new(held, callable = nil, **options)
+///   @param held [Object] passed to the callable; never released if its address is NULL
+///   @param callable [#call, nil] called with `held`, at most once; the block where there is none
+///   @param options [Hash{Symbol => Object}] those of {SafePointer#initialize}
+///   @yieldparam held [Object]
+/// @return [SafePointer::Releaser]
 /// @raise [TypeError] if `held` is nil
 /// @raise [RuntimeError] if there is no callable, or it does not answer `call`
 fn new(ruby: &Ruby, class: RClass, args: &[Value]) -> Result<Obj<Releaser>, Error> {
@@ -21,10 +24,12 @@ fn new(ruby: &Ruby, class: RClass, args: &[Value]) -> Result<Obj<Releaser>, Erro
 /// The release of `held` when `owner` is gone, in one line: makes a releaser and defines it as the owner's
 /// finalizer. The owner keeps what this returns, to free by hand.
 ///
-/// @param owner [Object] whose end releases `held`; it may be referred to by neither `held` nor the callable
-/// @param held [Object] as of {new}
-/// @param callable [#call] as of {new}
-/// @param options as of {new}
+/// @overload attach(owner, held, callable = nil, **options)
+///   @param owner [Object] whose end releases `held`; it may be referred to by neither `held` nor the callable
+///   @param held [Object] as of {new}
+///   @param callable [#call, nil] as of {new}
+///   @param options [Hash{Symbol => Object}] as of {new}
+///   @yieldparam held [Object]
 /// @return [SafePointer::Releaser]
 /// @raise [ArgumentError, FrozenError] if Ruby allows `owner` no finalizer
 fn attach(ruby: &Ruby, class: RClass, args: &[Value]) -> Result<Obj<Releaser>, Error> {
@@ -65,6 +70,10 @@ fn free(ruby: &Ruby, rb_self: Obj<Releaser>) -> Result<(), Error> {
     Releaser::free(ruby, rb_self, pointer)
 }
 
+/// Lets GC and exit release, or keeps them from doing so. An explicit {#free} releases in either case.
+///
+/// @param on [Boolean] as any object: whether it is neither nil nor false
+/// @return [Object] `on`
 fn set_autorelease(ruby: &Ruby, rb_self: Obj<Releaser>, on: Value) -> Value {
     rb_self.set_autorelease(ruby, on.to_bool());
     on
@@ -75,6 +84,10 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     for id in [&super::CALL, &super::RELEASE] {
         LazyId::force(id, ruby);
     }
+    // The release of one pointer, for objects that own a pointer without being one.
+    //
+    // It can be defined as the finalizer of its owner ({Releaser.attach} does that), which keeps it. It may be asked
+    // from any thread; whoever asks first gets the release done.
     let class = safe_pointer.define_class("Releaser", ruby.class_object())?;
     class.undef_default_alloc_func();
     class.define_singleton_method("new", method!(new, -1))?;

@@ -7,6 +7,11 @@ use magnus::{Error, IntoValue, Ruby, Value, prelude::*, typed_data::Obj, value::
 
 use super::{Message, Releaser, write};
 
+/// As `Object#instance_variable_get`. Answers for the variables that the releaser of an `FFI::AutoPointer` has,
+/// `@autorelease`, `@ptr` and `@proc`.
+///
+/// @param name [Symbol, String]
+/// @return [Object]
 pub fn get(ruby: &Ruby, rb_self: Obj<Releaser>, name: Value) -> Result<Value, Error> {
     match name.to_string().as_str() {
         "@autorelease" => Ok(rb_self.autorelease().into_value_with(ruby)),
@@ -24,6 +29,12 @@ pub fn get(ruby: &Ruby, rb_self: Obj<Releaser>, name: Value) -> Result<Value, Er
     }
 }
 
+/// As `Object#instance_variable_set`. With `@ptr` or `@proc` set to nil, or `@autorelease` to false, GC and exit leave
+/// the pointer alone.
+///
+/// @param name [Symbol, String]
+/// @param value [Object]
+/// @return [Object] the value
 pub fn set(ruby: &Ruby, rb_self: Obj<Releaser>, name: Value, value: Value) -> Result<Value, Error> {
     match name.to_string().as_str() {
         "@autorelease" => rb_self.set_autorelease(ruby, value.to_bool()),
