@@ -17,7 +17,7 @@ class SafePointer
 
     # What is kept for one target.
     #
-    # @api private
+    # @private
     Record = Struct.new(:held, :token_id)
     private_constant :Record
 
