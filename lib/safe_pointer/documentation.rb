@@ -13,7 +13,7 @@ class SafePointer < FFI::Pointer
   #
   # @param pointer [FFI::Pointer] the release is given this very object
   # @param callable [#call, nil]
-  # @param parent [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil] is released after this pointer
+  # @param parent [SafePointer, FFI::Struct, SafePointer::Releaser, nil] is released after this pointer
   # @param freed_by_parent [Boolean] whether the parent's release frees this pointer too: it is marked released then,
   #   without a call
   # @param size [Integer] of the native memory, in bytes; see {#size=}
@@ -34,7 +34,7 @@ class SafePointer < FFI::Pointer
   #
   # @return [void]
   # @raise [RuntimeError] always, before Ruby copies the finalizer (ffi/ffi#1155)
-  def dup(*); end
+  def dup(*arguments); end
 
   alias clone dup
 
@@ -135,13 +135,13 @@ class SafePointer < FFI::Pointer
 
   # The pointer that this one must be released before, as it was given. `nil` where there is none, or none any more.
   #
-  # @return [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil]
+  # @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
   def parent; end
 
   # Has this pointer be released before `parent`, and no longer before the one it had.
   #
-  # @param parent [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil]
-  # @return [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil] the same
+  # @param parent [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
+  # @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil] the same
   # @raise [TypeError] if it is something else
   # @raise [ArgumentError] if it is this pointer, or descends from it
   # @raise [SafePointer::ReleasedError] if either is released, or is going to be
@@ -168,6 +168,9 @@ class SafePointer < FFI::Pointer
   class ReleasedError < RuntimeError
   end
 
+  # What the guards ask.
+  #
+  # @api private
   module Guard
     # Has `class` looked at again.
     def self.unmark(klass); end
@@ -185,6 +188,9 @@ class SafePointer < FFI::Pointer
     def self.release(pointer, id); end
   end
 
+  # Calls of C functions.
+  #
+  # @api private
   module NativeRelease
     # Has the pointers of `class` and its subclasses made in such a way that no Ruby runs when they are released.
     def self.prepare(klass); end

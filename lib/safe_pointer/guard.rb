@@ -93,13 +93,14 @@ class SafePointer
       end
 
       # Whether nothing stands between the constructor of the watched class that `klass` descends from and the one
-      # that `FFI::Pointer` has in C. Called by the extension.
+      # that `FFI::Pointer` has in C. Called by the extension. Where the constructor has been given an alias and
+      # defined anew, as tools do that watch calls, Ruby does not tell.
       def ffis_constructor?(klass)
         base = base_of(klass)
         constructor = base.instance_method(:initialize)
         constructor = constructor.super_method until constructor.owner == base
         inherited = constructor.super_method
-        inherited.owner == FFI::Pointer && inherited.source_location.nil?
+        !inherited.nil? && inherited.owner == FFI::Pointer && inherited.source_location.nil?
       end
 
       private

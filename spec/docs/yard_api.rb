@@ -24,8 +24,16 @@ stats = YARD::CLI::Stats.new
 stats.run("--list-undoc", "--no-save", "--no-cache")
 shown = stats.all_objects
 
-parameters = YARD::Registry.all(:method).to_h do |method|
-  [method.path.sub(/\A#/, "Object#"), method.parameters.flat_map { |entry| parameter(entry) }]
+# An alias has those of the method it stands for.
+def parameters(method)
+  name = method.namespace.aliases[method]
+  return parameters(method.namespace.child(name: name, scope: method.scope)) if name
+
+  method.parameters.flat_map { |entry| parameter(entry) }
 end
 
-puts JSON.generate(output: output.string, shown: shown.map(&:path), parameters: parameters)
+puts JSON.generate(
+  output: output.string,
+  shown: shown.map(&:path),
+  parameters: YARD::Registry.all(:method).to_h { |method| [method.path, parameters(method)] }
+)

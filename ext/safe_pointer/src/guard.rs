@@ -166,6 +166,9 @@ fn claimed(ruby: &Ruby, pointer: Value, method: OwnMethod) -> Result<Value, Erro
 
 /// Defines `SafePointer::Guard`.
 pub fn init(safe_pointer: RClass) -> Result<(), Error> {
+    // What the guards ask.
+    //
+    // @api private
     let module = safe_pointer.define_module("Guard")?;
     module.define_singleton_method("unmark", function!(class_info::forget, 1))?;
     module.define_singleton_method("expose", function!(expose, 1))?;

@@ -34,7 +34,7 @@ fn lease(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
 
 /// The pointer that this one must be released before, as it was given. `nil` where there is none, or none any more.
 ///
-/// @return [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil]
+/// @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
 fn parent(ruby: &Ruby, rb_self: Value) -> Result<Option<Value>, Error> {
     match carrier::find(ruby, rb_self)? {
         Some(releaser) if !Releaser::is_released(releaser) => Ok(carrier::parent(rb_self)),
@@ -44,8 +44,8 @@ fn parent(ruby: &Ruby, rb_self: Value) -> Result<Option<Value>, Error> {
 
 /// Has this pointer be released before `parent`, and no longer before the one it had.
 ///
-/// @param parent [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil]
-/// @return [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil] the same
+/// @param parent [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
+/// @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil] the same
 /// @raise [TypeError] if it is something else
 /// @raise [ArgumentError] if it is this pointer, or descends from it
 /// @raise [SafePointer::ReleasedError] if either is released, or is going to be

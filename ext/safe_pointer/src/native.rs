@@ -134,6 +134,9 @@ fn pin(_address: usize) -> bool {
 
 /// Defines what `lib/safe_pointer/native_release.rb` is built on.
 pub fn init(safe_pointer: RClass) -> Result<(), Error> {
+    // Calls of C functions.
+    //
+    // @api private
     let module: RModule = safe_pointer.define_module("NativeRelease")?;
     module.define_singleton_method("prepare", function!(prepare, 1))?;
     module.define_singleton_method("pin", function!(pin, 1))?;

@@ -37,7 +37,7 @@ pub fn class(ruby: &Ruby) -> Result<RClass, Error> {
 ///     fork_policy: nil, release_queue: nil)
 ///   @param pointer [FFI::Pointer] the release is given this very object
 ///   @param callable [#call, nil]
-///   @param parent [SafePointer, SafePointer::ManagedStruct, SafePointer::Releaser, nil] is released after this pointer
+///   @param parent [SafePointer, FFI::Struct, SafePointer::Releaser, nil] is released after this pointer
 ///   @param freed_by_parent [Boolean] whether the parent's release frees this pointer too: it is marked released then,
 ///     without a call
 ///   @param size [Integer] of the native memory, in bytes; see {#size=}
@@ -282,7 +282,7 @@ fn freeze(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
 
 /// A pointer has one owner, so it has no copies.
 ///
-/// @overload dup(*)
+/// @overload dup(*arguments)
 /// @return [void]
 /// @raise [RuntimeError] always, before Ruby copies the finalizer (ffi/ffi#1155)
 fn dup(ruby: &Ruby, rb_self: Value, _args: &[Value]) -> Result<Value, Error> {
