@@ -5,8 +5,8 @@ module CodeBlocks
   ROOT = File.expand_path("../..", __dir__)
   FILES = ["README.md", *Dir["docs/*.md", base: ROOT].sort].freeze
 
-  # `line` is that of its first line of code.
-  Block = Struct.new(:file, :heading, :line, :language, :code) do
+  # `line` is that of its first line of code; `nth` counts blocks with the same one under a heading.
+  Block = Struct.new(:file, :heading, :line, :language, :code, :nth) do
     def first_line
       code.lines(chomp: true).first
     end
@@ -19,7 +19,10 @@ module CodeBlocks
   module_function
 
   def all
-    FILES.flat_map { |file| in_file(file) }
+    counts = Hash.new(-1)
+    FILES.flat_map { |file| in_file(file) }.each do |block|
+      block.nth = counts[[block.file, block.heading, block.first_line]] += 1
+    end
   end
 
   def in_file(file)

@@ -17,13 +17,16 @@ class Worlds
   end
 
   # under "README.md", "Use", "require ..." => { after: "..." }
+  #
+  # There are several worlds where several blocks begin with the same line.
   def under(file, heading, worlds)
-    worlds.each { |first_line, world| @worlds[[file, heading, first_line]] = World.new(**world) }
-    self
+    worlds.each do |first_line, world|
+      [world].flatten.each_with_index { |one, nth| @worlds[[file, heading, first_line, nth]] = World.new(**one) }
+    end
   end
 
   def key(block)
-    [block.file, block.heading, block.first_line]
+    [block.file, block.heading, block.first_line, block.nth]
   end
 
   def keys
