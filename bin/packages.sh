@@ -3,7 +3,7 @@
 
 build_packages=(build-essential libclang-dev)
 lint_packages=(rubocop shellcheck)
-ruby_packages=(ruby ruby-dev ruby-ffi ruby-rspec rake-compiler bundler ruby-rb-sys)
+ruby_packages=(ruby ruby-dev ruby-ffi ruby-rspec rake-compiler bundler ruby-rb-sys yard)
 # What the specs and the demo run against: C libraries, and gems that use ffi.
 library_packages=(libsqlite3-0 libusb-1.0-0 umockdev libvulkan1 mesa-vulkan-drivers vulkan-validationlayers
   glslang-tools curl openssl zlib1g)

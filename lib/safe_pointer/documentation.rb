@@ -303,8 +303,8 @@ class SafePointer < FFI::Pointer
     # @return [Object]
     def instance_variable_get(name); end
 
-    # As `Object#instance_variable_set`. With `@ptr` or `@proc` set to nil, or `@autorelease` to false, GC and exit leave
-    # the pointer alone.
+    # As `Object#instance_variable_set`. With `@ptr` or `@proc` set to nil, or `@autorelease` to false, GC and exit
+    # leave the pointer alone.
     #
     # @param name [Symbol, String]
     # @param value [Object]

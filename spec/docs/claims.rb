@@ -41,8 +41,9 @@ module Claims
   end
 
   def check(line, place)
-    if (match = VALUE.match(line)) then "Claims.same(#{place.inspect}, (#{whole(match, place)}), (#{match[:claim]}))\n"
-    elsif (match = ERROR.match(line)) then "Claims.raises(#{place.inspect}, #{match[:claim]}) { #{whole(match, place)} }\n"
+    case line
+    when VALUE then "Claims.same(#{place.dump}, (#{whole($~, place)}), (#{$~[:claim]}))\n"
+    when ERROR then "Claims.raises(#{place.dump}, #{$~[:claim]}) { #{whole($~, place)} }\n"
     else line
     end
   end

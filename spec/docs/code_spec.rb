@@ -12,15 +12,15 @@ RSpec.describe "The code in the documents" do
   def run_blocks(blocks)
     parts = blocks.flat_map do |block|
       world = WORLDS.of(block)
-      place = [block.file, block.line].map(&:inspect).join(", ")
-      [part(world.before, "__FILE__, __LINE__"), part(Claims.enforced(block), place), part(world.after, "__FILE__, __LINE__")]
+      [part(world.before, "before #{block.file}"), part(Claims.enforced(block), block.file, block.line),
+       part(world.after, "after #{block.file}")]
     end
     count = blocks.sum { |block| Claims.count(block.code) }
     run_ruby("require #{File.join(__dir__, "claims").dump}\n#{parts.join}Claims.all_kept(#{count})\n")
   end
 
-  def part(code, place)
-    code ? "eval(#{code.dump}, TOPLEVEL_BINDING, #{place})\n" : ""
+  def part(code, file, line = 1)
+    code ? "eval(#{code.dump}, TOPLEVEL_BINDING, #{file.dump}, #{line})\n" : ""
   end
 
   def run_shell(block, files)

@@ -41,8 +41,8 @@ module Signatures
     end
   end
 
-  # Has each call of a method that has a signature checked: what it is given, what it yields and what it returns. What is
-  # raised where one does not fit is no StandardError, so that nothing rescues it.
+  # Has each call of a method that has a signature checked: what it is given, what it yields and what it returns. What
+  # is raised where one does not fit is no StandardError, so that nothing rescues it.
   def enforce
     RBS.logger_level = "error"
     RBS::Test::Tester::MethodCallTester.prepend(Check)

@@ -15,7 +15,8 @@ RSpec.describe "The signatures in sig/" do
   end
 
   before(:all) do
-    @library, @yard, @signatures = %w[public_api yard_api rbs_api].map { |name| JSON.parse(ruby("spec/docs/#{name}.rb")) }
+    @library, @yard, @signatures =
+      %w[public_api yard_api rbs_api].map { |name| JSON.parse(ruby("spec/docs/#{name}.rb")) }
   end
 
   # Whether a method that takes `parameters` can be called as `form` says.

@@ -261,7 +261,8 @@ BUFFERS = "#{C_LIBRARY}\nBuffer = Class.new(SafePointer) { def self.release(poin
 
 WORLDS.under GUIDE, "Objects that need each other",
   "class Statement < FFI::AutoPointer" => {
-    before: BUFFERS, after: "#{STATEMENT}statement.free\ndatabase.free", events: [%i[released statement], %i[released database]]
+    before: BUFFERS, after: "#{STATEMENT}statement.free\ndatabase.free",
+    events: [%i[released statement], %i[released database]]
   },
   "class Statement < SafePointer" => {
     before: BUFFERS, after: "#{STATEMENT}database.free", events: [%i[released statement], %i[released database]]

@@ -9,7 +9,7 @@ RSpec.describe "the files in the gem", :package do
   # Directories and files of the repository that are for developing only.
   # Whatever else is in it belongs in the gem.
   development = %r{\A(?:
-    \. | (?:adr|bench|bin|examples|rakelib|spec)/
+    \.(?!yardopts\z) | (?:adr|bench|bin|examples|rakelib|spec)/
     | (?:CONTRIBUTING\.md|RELEASING\.md|SECURITY\.md|Gemfile|Rakefile|safe_pointer\.gemspec)\z
   )}x
 
@@ -31,7 +31,10 @@ RSpec.describe "the files in the gem", :package do
 
   it "are sources, signatures and documents only" do
     expect(@files).to all match(
-      %r{\A(?:Cargo\.(?:toml|lock)|ext/.+\.(?:rb|rs|toml)|lib/.+\.rb|sig/.+\.rbs|(?:README|CHANGELOG)\.md|LICENSE\.txt)\z}
+      %r{\A(?:
+        Cargo\.(?:toml|lock) | ext/.+\.(?:rb|rs|toml) | lib/.+\.rb | sig/.+\.rbs |
+        (?:README|CHANGELOG|docs/.+)\.md | LICENSE\.txt | \.yardopts
+      )\z}x
     )
   end
 

@@ -29,8 +29,8 @@ pub fn get(ruby: &Ruby, rb_self: Obj<Releaser>, name: Value) -> Result<Value, Er
     }
 }
 
-/// As `Object#instance_variable_set`. With `@ptr` or `@proc` set to nil, or `@autorelease` to false, GC and exit leave
-/// the pointer alone.
+/// As `Object#instance_variable_set`. With `@ptr` or `@proc` set to nil, or `@autorelease` to false, GC and exit
+/// leave the pointer alone.
 ///
 /// @param name [Symbol, String]
 /// @param value [Object]
