@@ -1,10 +1,16 @@
 # frozen_string_literal: true
 
-# What a block of code needs around it to run. For Ruby: code `before` and `after` it, and the block that it `follows` in
-# the same process; then the `events` of that process (see spec/support/events.rb), the `signal` that ends it, or what it
-# says on `stderr`, which is nothing otherwise. For shell: the `files` that are there and the `output`, or, where the
-# commands are run elsewhere, by which file, and by what in it (`run_by`).
-World = Struct.new(:before, :follows, :after, :events, :signal, :stderr, :files, :output, :run_by, keyword_init: true) do
+# What a block of code needs around it to run.
+#
+# For Ruby: code `before` and `after` it, and the block that it `follows` in the same process; then the `events` of that
+# process (see spec/support/events.rb), the `signal` that ends it, or what it says on `stderr`, which is nothing
+# otherwise.
+#
+# For shell: the `files` that are there and the `output`, or, where the commands are run elsewhere, by which file, and
+# by what in it (`run_by`).
+World = Struct.new(
+  :before, :follows, :after, :events, :signal, :stderr, :files, :output, :run_by, keyword_init: true
+) do
   def events
     self[:events] || []
   end
