@@ -84,7 +84,7 @@ class Stubs
     @sources = Dir[File.join(directory, "**/*.rs")].sort.map { |path| Source.new(path) }
     @namespaces = { [] => Namespace.new(nil, nil, nil, [], []) }
     # The one that defines SafePointer first.
-    @sources.sort_by { |source| source.stem == "pointer" ? 0 : 1 }.each { |source| read(source) }
+    @sources.partition { |source| source.stem == "pointer" }.flatten.each { |source| read(source) }
   end
 
   def to_s
