@@ -17,7 +17,8 @@ class Parameters
   # A C function that takes any number of arguments, and a method that passes on what it is given, do not say what they
   # take.
   def unknown?
-    @list == [["rest"]] || @list == [%w[rest *], %w[keyrest **], %w[block &]]
+    anonymous = [["rest"], %w[rest *], %w[keyrest **], %w[block &]]
+    @list.any? && (@list - anonymous).empty?
   end
 
   def rest?
