@@ -171,4 +171,17 @@ RSpec.describe "a free of one's own that came by a detour" do
     end
     expect(log).to eq [:own_free, :released]
   end
+
+  # As tools do that watch calls.
+  it "behind a constructor of SafePointer that has been given an alias and defined anew" do
+    log = in_child do |events|
+      SafePointer.class_eval do
+        define_method(:watched) { |*arguments, &block| unwatched(*arguments, &block) }
+        alias_method :unwatched, :initialize
+        alias_method :initialize, :watched
+      end
+      twice(Class.new(Handle) { def free = Oracle.free(self) }.new(events.raw))
+    end
+    expect(log).to eq [:released]
+  end
 end
