@@ -66,7 +66,7 @@ class Stubs
   end
 
   # A class or module in the making.
-  Namespace = Struct.new(:keyword, :name, :superclass, :comment, :members, :hidden) do
+  Namespace = Struct.new(:keyword, :name, :superclass, :comment, :definitions, :hidden) do
     def lines
       head = [keyword, name, *("<" if superclass), *superclass].join(" ")
       [*comment, head, *body.map { |line| line.empty? ? line : "  #{line}" }, "end"]
@@ -74,7 +74,7 @@ class Stubs
 
     # The classes in it come last.
     def body
-      inner, methods = members.partition { |member| member.is_a?(Namespace) }
+      inner, methods = definitions.partition { |member| member.is_a?(Namespace) }
       parts = methods + inner.reject(&:hidden).map(&:lines)
       parts.flat_map { |lines| ["", *lines] }.drop(1)
     end
@@ -99,7 +99,7 @@ class Stubs
     source.definitions.each do |match|
       path = paths[match[:receiver]] or next
       case match.named_captures.compact.transform_keys(&:to_sym)
-      in { type: String => name } then paths[match[:variable]] = open(path, name, match)
+      in { type: String => name } then paths[match[:variable]] = enter(path, name, match)
       in { constant: String => name } then add(path, comment(match), constant(name))
       in { singleton: String } then paths[match[:variable]] = nil
       in { hidden: String => name } then @namespaces.fetch([*path, name]).hidden = true
@@ -109,13 +109,13 @@ class Stubs
     end
   end
 
-  def open(path, name, match)
+  def enter(path, name, match)
     return [*path, name] if @namespaces.key?([*path, name])
 
     superclass = SUPERCLASSES.fetch(match[:superclass]) if match[:superclass]
     keyword = match[:kind] == "module" ? "module" : "class"
     namespace = Namespace.new(keyword, name, superclass, comment(match), [])
-    @namespaces.fetch(path).members << namespace
+    @namespaces.fetch(path).definitions << namespace
     @namespaces[[*path, name]] = namespace
     [*path, name]
   end
@@ -128,7 +128,7 @@ class Stubs
   end
 
   def add(path, *lines)
-    @namespaces.fetch(path).members << lines.flatten
+    @namespaces.fetch(path).definitions << lines.flatten
   end
 
   # A method by a function that another method of the class is by already is an alias.
@@ -167,7 +167,7 @@ class Stubs
     return [comment, names(function).last(arity).join(", ")] unless arity.negative?
 
     text = comment.join("\n")
-    parameters = text.slice!(/^# @overload \w+(\((?<list>[^)]*)\))?\n/) or raise "#{function[:name]} has no @overload"
+    parameters = text.slice!(/^# @overload \w+(?:\([^)]*\))?\n/) or raise "#{function[:name]} has no @overload"
     parameters = parameters[/\((.*)\)/m, 1].to_s.gsub(/\s*\n#\s*/, " ")
     [text.gsub(/^#   @/, "# @").gsub(/^#     /, "#   ").lines(chomp: true), parameters]
   end

@@ -15,8 +15,9 @@ end
 
 def methods_of(mod)
   names = mod.public_instance_methods(false) | (mod.private_instance_methods(false) & [:initialize])
-  names.to_h { |name| ["#{mod}##{name}", mod.instance_method(name).parameters] }
-    .merge(mod.singleton_methods(false).to_h { |name| ["#{mod}.#{name}", mod.method(name).parameters] })
+  instance = names.to_h { |name| ["#{mod}##{name}", mod.instance_method(name).parameters] }
+  singleton = mod.singleton_methods(false).to_h { |name| ["#{mod}.#{name}", mod.method(name).parameters] }
+  instance.merge(singleton)
 end
 
 found = modules(SafePointer)
