@@ -1,8 +1,11 @@
 //! What is known about a pointer class, so that making a pointer need not ask.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    cell::Cell,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use magnus::{
@@ -28,7 +31,7 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 /// Looked up before the first pointer of a class is made, and again after the class has changed.
 #[derive(TypedData)]
-#[magnus(class = "SafePointer::ClassInfo", free_immediately, mark)]
+#[magnus(class = "SafePointer::ClassInfo", free_immediately, mark, size)]
 pub struct ClassInfo {
     /// Whether the class has code that reads `@releaser`.
     pub reads_releaser: bool,
@@ -39,6 +42,8 @@ pub struct ClassInfo {
     /// The C function that releases pointers of the class, if nothing of Ruby is to take part in it.
     pub native: Option<&'static NativeRelease>,
     queue: Option<Opaque<Value>>,
+    /// Whether a release callable of one of its pointers has been looked at: those of the others come from the same code.
+    pub is_callable_checked: Cell<bool>,
 }
 
 /// The name under which a class's `release` is called: past the guard, which is for programs that call it by hand.
@@ -100,6 +105,7 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
         }),
         native,
         queue: queue.map(|queue| queue.as_value().into()),
+        is_callable_checked: Cell::new(false),
     });
     if !class.is_frozen() {
         INFO.set(class.as_value(), info.as_value())?;

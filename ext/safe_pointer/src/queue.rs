@@ -20,10 +20,12 @@ use safe_pointer_core::Queue;
 use crate::{
     errors::Occasion,
     exit,
-    native::NativeFunction,
+    native::{self, NativeFunction},
     postponed, process,
-    register::{self, Place},
+    register::{self, Kept, Place},
     releaser::{self, Releaser},
+    stats::Cause,
+    watch,
 };
 
 /// The jobs of one queue.
@@ -42,19 +44,26 @@ enum Job {
     Native {
         function: NativeFunction,
         address: usize,
+        /// Where that of the pointer is kept, if somebody watched when it was made.
+        origin: Option<Place>,
     },
     /// The one that has waited longest in [`ReleaseQueue::releasers`].
     Releaser,
-    /// The one of a pointer that is gone.
+    /// The one of a pointer that is gone, or its origin if a C function was to release it, and never will.
     Dead(Place),
 }
 
 impl Jobs {
     /// Has `function` release what is at `address`. May be called in the midst of a garbage collection.
-    pub fn push(&self, function: NativeFunction, address: usize) {
+    pub fn push(&self, function: NativeFunction, address: usize, origin: Option<Place>) {
+        let job = Job::Native {
+            function,
+            address,
+            origin,
+        };
         match self.closed.load(Relaxed) {
-            true => default_jobs().add(Job::Native { function, address }),
-            false => self.add(Job::Native { function, address }),
+            true => default_jobs().add(job),
+            false => self.add(job),
         }
     }
 
@@ -66,7 +75,7 @@ impl Jobs {
     }
 }
 
-/// The pointer of the releaser at `place` is being swept. May be called in the midst of a garbage collection.
+/// The pointer for which something is kept at `place` is being swept. May be called in the midst of a garbage collection.
 pub fn bury(place: Place) {
     if !exit::is_over() {
         default_jobs().add(Job::Dead(place));
@@ -135,6 +144,10 @@ impl DataTypeFunctions for ReleaseQueue {
             marker.mark(first);
             marker.mark(last);
         }
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + size_of::<Jobs>() + self.jobs.jobs.len() * size_of::<Job>()
     }
 }
 
@@ -206,18 +219,23 @@ impl ReleaseQueue {
     /// that nobody is kept here for ever. Returns how many. What a job raises is reported.
     pub fn drain(&self, ruby: &Ruby, max: usize, occasion: Occasion) -> Result<usize, Error> {
         let mut done = 0;
+        let cause = Cause::of(ruby, Some(occasion));
         let due = self.jobs.jobs.len().min(max);
         while done < due
             && let Some(job) = self.jobs.jobs.pop()
         {
             done += 1;
             match job {
-                Job::Native { function, address } => function.call(address),
-                Job::Dead(place) => {
-                    if let Some(releaser) = register::take(ruby, place) {
-                        Releaser::bury(ruby, releaser, None)?;
-                    }
-                }
+                Job::Native {
+                    function,
+                    address,
+                    origin,
+                } => native::release_dead(ruby, function, address, origin, cause)?,
+                Job::Dead(place) => match register::take(ruby, place) {
+                    Some(Kept::Releaser(releaser)) => Releaser::bury(ruby, releaser, None)?,
+                    Some(Kept::Origin(origin)) => watch::left(ruby, origin)?,
+                    None => {}
+                },
                 Job::Releaser => {
                     if let Some(releaser) = self.pop(ruby) {
                         Releaser::run(ruby, releaser, occasion)?;

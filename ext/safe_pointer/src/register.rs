@@ -1,4 +1,5 @@
-//! The releasers of the pointers that are alive: what a release needs is still there when its pointer is gone.
+//! The releasers of the pointers that are alive: what a release needs is still there when its pointer is gone. A pointer that
+//! a C function releases has none, but where somebody watches its origin is kept here.
 //!
 //! Ruby's finalizer table would do, at a price: an Array for each pointer, which every collection walks, and a call for
 //! each, also for those that were freed (adr/0005).
@@ -41,21 +42,32 @@ pub struct Place(NonZeroU32);
 #[derive(TypedData)]
 #[magnus(class = "SafePointer::Page", free_immediately, mark, compact, size)]
 struct Page {
-    releasers: Box<[Cell<Option<Opaque<Value>>>]>,
+    kept: Box<[Cell<Option<Opaque<Value>>>]>,
 }
 
 impl DataTypeFunctions for Page {
     fn mark(&self, marker: &Marker) {
-        for releaser in self.releasers.iter().filter_map(Cell::get) {
-            marker.mark_movable(releaser);
+        for kept in self.kept.iter().filter_map(Cell::get) {
+            marker.mark_movable(kept);
         }
     }
 
     fn compact(&self, compactor: &Compactor) {
-        for cell in &self.releasers {
-            cell.set(cell.get().map(|releaser| compactor.location(releaser)));
+        for cell in &self.kept {
+            cell.set(cell.get().map(|kept| compactor.location(kept)));
         }
     }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.kept)
+    }
+}
+
+/// What is kept for a pointer.
+pub enum Kept {
+    Releaser(Obj<Releaser>),
+    /// A `SafePointer::Diagnostics::Origin`.
+    Origin(Value),
 }
 
 impl Place {
@@ -80,15 +92,15 @@ fn with_register<T>(body: impl FnOnce(&mut Register) -> T) -> T {
     body(&mut REGISTER.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Keeps `releaser` until [`take`].
-pub fn keep(ruby: &Ruby, releaser: Obj<Releaser>) -> Place {
+/// Keeps `value`, a releaser or an origin, until [`take`].
+pub fn keep(ruby: &Ruby, value: Value) -> Place {
     loop {
         let vacant = with_register(|register| {
             let place = register.vacant.pop()?;
             Some((place, register.cell(ruby, place)?))
         });
         if let Some((place, (page, index))) = vacant {
-            page.releasers[index].set(Some(releaser.as_value().into()));
+            page.kept[index].set(Some(value.into()));
             return place;
         }
         add_page(ruby);
@@ -96,8 +108,8 @@ pub fn keep(ruby: &Ruby, releaser: Obj<Releaser>) -> Place {
 }
 
 fn add_page(ruby: &Ruby) {
-    let releasers = (0..PAGE).map(|_| Cell::new(None)).collect();
-    let page = ruby.obj_wrap(Page { releasers });
+    let kept = (0..PAGE).map(|_| Cell::new(None)).collect();
+    let page = ruby.obj_wrap(Page { kept });
     ruby.gc_register_mark_object(page);
     with_register(|register| {
         let first = register.pages.len() as u32 * PAGE + 1;
@@ -109,23 +121,51 @@ fn add_page(ruby: &Ruby) {
     });
 }
 
-/// The releaser at `place`, which is vacant afterwards.
-pub fn take(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
+/// What is kept at `place`, which is vacant afterwards.
+pub fn take(ruby: &Ruby, place: Place) -> Option<Kept> {
     let (page, index) = with_register(|register| register.cell(ruby, place))?;
-    let releaser = page.releasers[index].take()?;
+    let kept = page.kept[index].take()?;
     with_register(|register| register.vacant.push(place));
-    Obj::try_convert(ruby.get_inner(releaser)).ok()
+    let kept = ruby.get_inner(kept);
+    Some(match Obj::try_convert(kept) {
+        Ok(releaser) => Kept::Releaser(releaser),
+        Err(_) => Kept::Origin(kept),
+    })
 }
 
-/// Takes out what is left, one after another. The places stay taken: pointers still refer to them.
+/// The releaser at `place`, which is vacant afterwards.
+pub fn take_releaser(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
+    match take(ruby, place)? {
+        Kept::Releaser(releaser) => Some(releaser),
+        Kept::Origin(_) => None,
+    }
+}
+
+/// The origin at `place`, which is vacant afterwards.
+pub fn take_origin(ruby: &Ruby, place: Place) -> Option<Value> {
+    match take(ruby, place)? {
+        Kept::Releaser(_) => None,
+        Kept::Origin(origin) => Some(origin),
+    }
+}
+
+/// The origin at `place`, which stays there.
+pub fn origin(ruby: &Ruby, place: Place) -> Option<Value> {
+    let (page, index) = with_register(|register| register.cell(ruby, place))?;
+    page.kept[index].get().map(|kept| ruby.get_inner(kept))
+}
+
+/// Takes out the releasers that are left, one after another. The places stay taken: pointers still refer to them.
 pub fn take_all(ruby: &Ruby) -> impl Iterator<Item = Obj<Releaser>> {
     let mut numbers = 1..;
     std::iter::from_fn(move || {
         loop {
             let place = Place(NonZeroU32::new(numbers.next()?)?);
             let (page, index) = with_register(|register| register.cell(ruby, place))?;
-            if let Some(releaser) = page.releasers[index].take() {
-                return Obj::try_convert(ruby.get_inner(releaser)).ok();
+            if let Some(kept) = page.kept[index].take()
+                && let Ok(releaser) = Obj::try_convert(ruby.get_inner(kept))
+            {
+                return Some(releaser);
             }
         }
     })

@@ -19,12 +19,15 @@ use crate::{
     carrier,
     class_info::{self, ReleaseName},
     errors::{self, Occasion},
-    ffi,
+    exit, ffi,
     guard::Own,
     process::{self, ForkPolicy},
     queue::ReleaseQueue,
+    stats::{Cause, Ending},
+    watch,
 };
 
+mod account;
 mod class;
 mod extras;
 mod kin;
@@ -36,6 +39,7 @@ mod turns;
 mod variables;
 mod weak;
 
+use account::Account;
 pub use class::init;
 use extras::Extras;
 pub use kin::{Due, Kin, settle, tie};
@@ -75,6 +79,7 @@ pub struct Releaser {
     address: Option<usize>,
     /// The fork of the process in which the pointer was made.
     generation: u32,
+    account: Account,
     message: Cell<Message>,
     /// The very object that was wrapped. `nil` after the release.
     held: Cell<Opaque<Value>>,
@@ -99,6 +104,12 @@ impl DataTypeFunctions for Releaser {
         for cell in self.cells() {
             cell.set(compactor.location(cell.get()));
         }
+    }
+
+    /// What only this object has. What it refers to are objects of their own, and native memory is the pointer's.
+    fn size(&self) -> usize {
+        let extras = self.extras.get().map_or(0, |extras| extras.memory());
+        size_of::<Self>() + extras
     }
 }
 
@@ -128,7 +139,7 @@ impl Releaser {
             Some(0) => State::null(),
             _ => State::owned(),
         };
-        let state = (state, address);
+        let state = (state, address, Account::new());
         Self::make(ruby, class, held, callable, message, state)
     }
 
@@ -141,16 +152,16 @@ impl Releaser {
     ) -> Result<Obj<Self>, Error> {
         let class = pointer.class();
         let address = address(ruby, held)?;
+        // The pointer has been counted when it was made, and at its end if that has come.
+        let account = match state.is_released() || state.is_detached() {
+            true => Account::new(),
+            false => Account::continued(),
+        };
         let make = |state| {
             let callable = class.as_value();
-            Self::make(
-                ruby,
-                class,
-                held,
-                callable,
-                Message::Release(None),
-                (state, address),
-            )
+            let message = Message::Release(None);
+            let state = (state, address, account);
+            Self::make(ruby, class, held, callable, message, state)
         };
         // Whoever is releasing it has the pointer object, or there is nothing left to release.
         if !state.is_owned() {
@@ -168,13 +179,14 @@ impl Releaser {
         held: Value,
         callable: Value,
         message: Message,
-        (state, address): (State, Option<usize>),
+        (state, address, account): (State, Option<usize>, Account),
     ) -> Obj<Self> {
         let nil = Opaque::from(ruby.qnil().as_value());
         let releaser = ruby.obj_wrap(Self {
             state,
             address,
             generation: process::generation(),
+            account,
             message: Cell::new(message),
             held: Cell::new(nil),
             callable: Cell::new(nil),
@@ -217,12 +229,14 @@ impl Releaser {
     ) -> Result<Claim, Error> {
         lease::end_of_the_dead(ruby, rb_self)?;
         let claim = family::claim(&Kin(rb_self), Trigger::Free);
-        if claim == Claim::Deferred {
-            match (pointer, own()?) {
+        match claim {
+            Claim::Won => {}
+            Claim::Deferred => match (pointer, own()?) {
                 // The wait may be for what only the pointer keeps: it must not be kept itself.
                 (Some(pointer), None) => Self::know_owner(ruby, rb_self, pointer)?,
                 (pointer, own) => Request::set(rb_self, pointer, own),
-            }
+            },
+            Claim::Refused => rb_self.settle_account(ruby, false)?,
         }
         Ok(claim)
     }
@@ -235,8 +249,9 @@ impl Releaser {
         match Self::claim(ruby, rb_self, pointer, || Ok(None))? {
             Claim::Won => {
                 let result = rb_self.call_claimed(ruby);
+                let ending = Ending::new(Cause::Free, &result);
                 let ended = errors::despite(&result, || {
-                    Self::finish(ruby, rb_self, pointer, Occasion::Child)
+                    Self::finish(ruby, rb_self, pointer, ending, Occasion::Child)
                 });
                 // Until here: the state lives in the object.
                 black_box(rb_self);
@@ -255,6 +270,7 @@ impl Releaser {
     /// arguments it is the program that calls.
     fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
         let id = args.first().copied();
+        exit::report(ruby)?;
         let pointer = pointer(ruby, rb_self, id)?;
         if id.is_none() {
             return Self::finalize(ruby, rb_self, pointer, None);
@@ -308,15 +324,15 @@ impl Releaser {
     ) -> Result<(), Error> {
         match (family::claim(&Kin(rb_self), Trigger::Finalizer), occasion) {
             (Claim::Won, _) => {
-                let class = rb_self.pointer_class(ruby);
                 let result = rb_self.call_claimed(ruby);
+                let ending = Ending::new(Cause::of(ruby, occasion), &result);
                 let ended = errors::despite(&result, || {
                     let occasion = occasion.unwrap_or(Occasion::Child);
-                    Self::finish(ruby, rb_self, pointer, occasion)
+                    Self::finish(ruby, rb_self, pointer, ending, occasion)
                 });
                 let reported = match (result, occasion) {
                     (Err(error), Some(occasion)) => {
-                        errors::report(ruby, error, class, rb_self.address, occasion)
+                        errors::report(ruby, error, &rb_self.subject(ruby), occasion)
                     }
                     (result, _) => result,
                 };
@@ -331,12 +347,16 @@ impl Releaser {
             }
             (Claim::Refused, Some(occasion)) => {
                 rb_self.discount(ruby);
+                let gone = !process::is_ending(ruby)?;
+                let settled = rb_self.settle_account(ruby, gone);
                 // Only for a parent's sake: at the end of the process somebody may still ask for the release.
                 match Kin(rb_self).tie() {
                     Some(tie) if tie.bond == Bond::Before => {
-                        settle(ruby, family::abandon(&Kin(rb_self)), occasion)
+                        let abandon = || settle(ruby, family::abandon(&Kin(rb_self)), occasion);
+                        let abandoned = errors::despite(&settled, abandon);
+                        settled.and(abandoned)
                     }
-                    _ => Ok(()),
+                    _ => settled,
                 }
             }
             (Claim::Refused, None) => Ok(()),
@@ -352,8 +372,9 @@ impl Releaser {
             result = rb_self.send(ruby, held);
         }
         if won {
+            let ending = Ending::new(Cause::Free, &result);
             let ended = errors::despite(&result, || {
-                Self::finish(ruby, rb_self, pointer, Occasion::Child)
+                Self::finish(ruby, rb_self, pointer, ending, Occasion::Child)
             });
             result = result.and(ended);
         }
@@ -368,8 +389,9 @@ impl Releaser {
         };
         rb_self.let_go(ruby);
         rb_self.count(ruby);
-        settle(ruby, due, Occasion::Child)?;
-        Ok(Some(held))
+        let told = rb_self.detach_account(ruby);
+        errors::despite(&told, || settle(ruby, due, Occasion::Child))?;
+        told.map(|()| Some(held))
     }
 
     /// Calls the release callable with the wrapped object, if it has not been called yet.
@@ -417,14 +439,22 @@ impl Releaser {
         ruby: &Ruby,
         rb_self: Obj<Self>,
         pointer: Option<Value>,
+        ending: Ending,
         occasion: Occasion,
     ) -> Result<(), Error> {
-        let (due, ended) = Self::end(ruby, rb_self, pointer);
-        ended.and(settle(ruby, due, occasion))
+        let (due, ended) = Self::end(ruby, rb_self, pointer, ending);
+        let settled = errors::despite(&ended, || settle(ruby, due, occasion));
+        ended.and(settled)
     }
 
     /// Ends the release of `pointer`: makes it NULL, and lets go of what the release needed.
-    fn end(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> (Due, Result<(), Error>) {
+    fn end(
+        ruby: &Ruby,
+        rb_self: Obj<Self>,
+        pointer: Option<Value>,
+        ending: Ending,
+    ) -> (Due, Result<(), Error>) {
+        let watched = rb_self.close_account(ending);
         let due = family::finish(&Kin(rb_self));
         rb_self.let_go(ruby);
         let nulled = match rb_self.extras.get() {
@@ -435,7 +465,11 @@ impl Releaser {
             }
             None => Ok(()),
         };
-        (due, set_null(ruby, pointer).and(nulled))
+        let told = match watched {
+            true => watch::released(ruby, &rb_self.subject(ruby), ending),
+            false => Ok(()),
+        };
+        (due, set_null(ruby, pointer).and(nulled).and(told))
     }
 
     fn let_go(&self, ruby: &Ruby) {
@@ -486,6 +520,11 @@ impl Releaser {
     /// Has this release be that of `other` too, a pointer that is destroyed with this one.
     pub fn add_within(ruby: &Ruby, rb_self: Obj<Self>, other: Value) -> Result<(), Error> {
         rb_self.extras().within.add(ruby, rb_self, other)
+    }
+
+    /// What releases it. Nil after the release.
+    pub fn callable(&self, ruby: &Ruby) -> Value {
+        ruby.get_inner(self.callable.get())
     }
 
     /// The class of the pointer object.
@@ -638,6 +677,7 @@ fn set_null_within(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
     let Some(left) = releaser.within(ruby)? else {
         return Ok(());
     };
+    let mut told = Ok(());
     while let Some(pointer) = left.pop::<Option<Value>>()? {
         if let Some(releaser) = carrier::find(ruby, pointer)?
             && !releaser.state.is_detached()
@@ -648,10 +688,12 @@ fn set_null_within(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
             releaser.let_go(ruby);
             releaser.discount(ruby);
             ffi::set_null(ruby, pointer)?;
+            let settled = errors::despite(&told, || releaser.settle_account(ruby, false));
+            told = told.and(settled);
             if let Some(more) = releaser.within(ruby)? {
                 left.concat(more)?;
             }
         }
     }
-    Ok(())
+    told
 }

@@ -38,6 +38,8 @@ pub struct Extras {
     pub waiting: Cell<bool>,
     /// Whether what waits in the queue has been claimed already.
     pub due: Cell<bool>,
+    /// Where and when the pointer was made, if somebody watched.
+    pub origin: Cell<Option<Opaque<Value>>>,
     /// What goes before the policy of the pointer's class.
     pub fork_policy: Cell<Option<ForkPolicy>>,
 }
@@ -51,6 +53,13 @@ impl Extras {
     pub fn replace_tie(&self, tie: Option<(Opaque<Value>, Bond)>) -> Option<(Opaque<Value>, Bond)> {
         let mut current = self.tie.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut current, tie)
+    }
+
+    /// In bytes.
+    pub fn memory(&self) -> usize {
+        let lessees = self.lessees.try_borrow();
+        let capacity = lessees.map_or(0, |lessees| lessees.capacity());
+        size_of::<Self>() + capacity * size_of::<Opaque<Value>>()
     }
 
     /// Calls `visit` with each reference. A GC finds nothing borrowed: nothing that can start one runs meanwhile.
@@ -71,7 +80,7 @@ impl Extras {
         {
             marker.mark(guarded.thread);
         }
-        for cell in [&self.queue, &self.next] {
+        for cell in [&self.queue, &self.next, &self.origin] {
             if let Some(value) = cell.get() {
                 marker.mark(value);
             }
