@@ -30,10 +30,16 @@ pub fn add(address: Option<usize>) -> bool {
 }
 
 /// It has one less.
+#[inline]
 pub fn remove(address: Option<usize>) {
-    if let Some(address) = address
-        && watch::is(Watch::SecondOwner)
-    {
+    if watch::is(Watch::SecondOwner) {
+        remove_known(address);
+    }
+}
+
+#[cold]
+fn remove_known(address: Option<usize>) {
+    if let Some(address) = address {
         with_owners(|owners| match owners.get_mut(&address) {
             Some(count) if *count > 1 => *count -= 1,
             Some(_) => drop(owners.remove(&address)),

@@ -93,6 +93,7 @@ fn with_register<T>(body: impl FnOnce(&mut Register) -> T) -> T {
 }
 
 /// Keeps `value`, a releaser or an origin, until [`take`].
+#[inline(always)]
 pub fn keep(ruby: &Ruby, value: Value) -> Place {
     loop {
         let vacant = with_register(|register| {

@@ -24,7 +24,6 @@ use crate::{
     process::{self, ForkPolicy},
     queue::ReleaseQueue,
     stats::{Cause, Ending},
-    watch,
 };
 
 mod account;
@@ -466,7 +465,7 @@ impl Releaser {
             None => Ok(()),
         };
         let told = match watched {
-            true => watch::released(ruby, &rb_self.subject(ruby), ending),
+            true => rb_self.tell_of_end(ruby, ending),
             false => Ok(()),
         };
         (due, set_null(ruby, pointer).and(nulled).and(told))

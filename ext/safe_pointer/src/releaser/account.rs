@@ -1,6 +1,6 @@
 //! What the statistics know of a releaser.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use magnus::{
     Error, RClass, Ruby, Value,
@@ -15,23 +15,25 @@ use crate::{
     watch::{self, Subject},
 };
 
-const UNCOUNTED: u8 = 0;
-const LIVE: u8 = 1;
-const GIVEN_UP: u8 = 2;
-const OVER: u8 = 3;
+const UNCOUNTED: u32 = 0;
+const LIVE: u32 = 1;
+const GIVEN_UP: u32 = 2;
+const OVER: u32 = 3;
 
 /// Sees to it that a pointer is counted once when it is made and once at its end, whatever that is.
-pub struct Account(AtomicU8);
+///
+/// As long as the padding of a releaser is, so that it costs nothing to move.
+pub struct Account(AtomicU32);
 
 impl Account {
     /// Of what is not counted, or not yet.
     pub fn new() -> Self {
-        Self(AtomicU8::new(UNCOUNTED))
+        Self(AtomicU32::new(UNCOUNTED))
     }
 
     /// Of what has been counted before.
     pub fn continued() -> Self {
-        Self(AtomicU8::new(LIVE))
+        Self(AtomicU32::new(LIVE))
     }
 
     fn open(&self) {
@@ -57,7 +59,7 @@ impl Account {
     }
 
     /// To `OVER`, or to `GIVEN_UP` where the program may still ask for the release. Returns whether it was counted.
-    fn detach(&self, to: u8) -> bool {
+    fn detach(&self, to: u32) -> bool {
         let counted = self.0.compare_exchange(LIVE, to, Relaxed, Relaxed).is_ok();
         if counted {
             stats::detached();
@@ -107,6 +109,12 @@ impl Releaser {
         counted && watch::is_on()
     }
 
+    /// Tells who watches.
+    #[cold]
+    pub fn tell_of_end(&self, ruby: &Ruby, ending: Ending) -> Result<(), Error> {
+        watch::released(ruby, &self.subject(ruby), ending)
+    }
+
     /// Counts the pointer as given away.
     pub fn detach_account(&self, ruby: &Ruby) -> Result<(), Error> {
         self.leave(ruby, OVER)
@@ -124,7 +132,7 @@ impl Releaser {
                 failed: false,
             };
             return match self.close_account(ending) {
-                true => watch::released(ruby, &self.subject(ruby), ending),
+                true => self.tell_of_end(ruby, ending),
                 false => Ok(()),
             };
         }
@@ -134,7 +142,7 @@ impl Releaser {
         }
     }
 
-    fn leave(&self, ruby: &Ruby, to: u8) -> Result<(), Error> {
+    fn leave(&self, ruby: &Ruby, to: u32) -> Result<(), Error> {
         if !self.account.detach(to) {
             return Ok(());
         }
