@@ -464,11 +464,12 @@ impl Releaser {
             }
             None => Ok(()),
         };
+        let nulled = set_null(ruby, pointer).and(nulled);
         let told = match watched {
             true => rb_self.tell_of_end(ruby, ending),
             false => Ok(()),
         };
-        (due, set_null(ruby, pointer).and(nulled).and(told))
+        (due, nulled.and(told))
     }
 
     fn let_go(&self, ruby: &Ruby) {
