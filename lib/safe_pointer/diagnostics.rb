@@ -47,7 +47,8 @@ class SafePointer
     end
 
     # The pointers that are alive, and the releasers of other objects. Not listed: NULL, what is being released, what waits
-    # in a queue for its C function, and on a Ruby with more than one Ractor at work, what the others have.
+    # in a queue for its C function. Once a program has started a Ractor, Ruby tells of no objects that one has for
+    # itself, and so this lists none; {stats} still counts them.
     #
     # Takes a walk over all objects.
     #

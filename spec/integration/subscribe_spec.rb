@@ -73,7 +73,7 @@ RSpec.describe "a subscriber" do
     heard = told(<<~RUBY)
       SafePointer.subscribe do |event|
         HEAR.call(event)
-        next unless event.pointer_class == NativeHandle
+        next unless event.pointer_class == NativeHandle && event.trigger == :gc
 
         Handle.new(Oracle.create)
         GC.start

@@ -4,15 +4,16 @@ RSpec.describe "tracing" do
   {
     "Handle" => "Handle.new(Oracle.create)",
     "NativeHandle" => "NativeHandle.new(Oracle.create)",
-    "an owner" => "SafePointer::Releaser.attach(Object.new, Oracle.create, Oracle.method(:free))"
+    "an owner" => "Object.new.tap { |owner| SafePointer::Releaser.attach(owner, Oracle.create, Oracle.method(:free)) }"
   }.each do |what, make|
     it "keeps no pointer alive, nor does asking what is alive: #{what}" do
       child = run_ruby(<<~RUBY)
         require "#{File.expand_path("../support/native_handle", __dir__)}"
         SafePointer.trace = true
         out_of_reach do
-          5.times { #{make} }
+          kept = Array.new(5) { #{make} }
           events << SafePointer.live.size
+          kept.clear
         end
         full_gc
         events << SafePointer.live.size
@@ -49,6 +50,24 @@ RSpec.describe "tracing" do
     ensure
       ENV.delete("SAFE_POINTER_TRACE")
     end
+  end
+
+  it "lists nothing once there was a Ractor, as Ruby does, and the report says so" do
+    skip "Ruby #{RUBY_VERSION}: Ractors are tested on 3.3 and later" if RUBY_VERSION < "3.3"
+    child = run_ruby(<<~'RUBY')
+      Warning[:experimental] = false
+      require "stringio"
+      kept = Handle.new(Oracle.create)
+      Ractor.new { nil }.take
+      SafePointer.warnings[:second_owner] = true
+      out = StringIO.new
+      SafePointer.report(out)
+      events << SafePointer.live << out.string.lines(chomp: true).last
+    RUBY
+    expect(child).to be_quiet, child.inspect
+    expect(child.events).to eq [
+      [], "Not listed: 1, which are being released, wait in a queue or cannot be found, as there was a Ractor", :released
+    ]
   end
 
   it "is not told of pointers that were made before FFI::AutoPointer was replaced, which are listed all the same" do

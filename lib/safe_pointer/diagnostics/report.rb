@@ -58,7 +58,7 @@ class SafePointer
         count = SafePointer.stats[:live] - @live.size
         return [] unless count.positive?
 
-        ["", "Not listed: #{count}, which are being released, wait in a queue or belong to another Ractor"]
+        ["", "Not listed: #{count}, which are being released, wait in a queue or cannot be found, as there was a Ractor"]
       end
 
       def kept

@@ -5,7 +5,7 @@ class SafePointer
     # Which of the optional warnings are given. They go where `Kernel#warn` has them go.
     #
     # - `:second_owner`: a pointer is made for an address that another one owns already. Off, as many owners are
-    #   right where each has a reference of its own.
+    #   right where each has a reference of its own. Not given once there was a Ractor (see {SafePointer.live}).
     # - `:freed_by_gc`: GC had to release a pointer, as the program did not. Off, as that is what GC is for.
     # - `:self_capture`: a pointer is made with a release callable that refers to it, so that GC will never release it. On.
     #   Looked for once in a class, and with each pointer while {SafePointer.trace} is on.
