@@ -38,17 +38,17 @@ class SafePointer
     alias trace trace?
 
     # Has it remembered where and when pointers are made from now on, for {live}, {report}, the warnings and
-    # {on_release_error}. Those that exist already are not traced. With `SAFE_POINTER_TRACE=1` in the environment this is
-    # on from the beginning. A traced pointer takes a backtrace, some microseconds and some hundred bytes.
+    # {on_release_error}. Those that exist already are not traced. With `SAFE_POINTER_TRACE=1` in the environment this
+    # is on from the beginning. A traced pointer takes a backtrace, some microseconds and some hundred bytes.
     #
     # @param on [Boolean]
     def trace=(on)
       watch(:trace, on ? true : false)
     end
 
-    # The pointers that are alive, and the releasers of other objects. Not listed: NULL, what is being released, what waits
-    # in a queue for its C function. Once a program has started a Ractor, Ruby tells of no objects that one has for
-    # itself, and so this lists none; {stats} still counts them.
+    # The pointers that are alive, and the releasers of other objects. Not listed: NULL, what is being released, what
+    # waits in a queue for its C function. Once a program has started a Ractor, Ruby tells of no objects that one has
+    # for itself, and so this lists none; {stats} still counts them.
     #
     # Takes a walk over all objects.
     #
@@ -96,8 +96,8 @@ class SafePointer
     # Has the block called with each event: a pointer is made, released, or given away. For metrics.
     #
     # It is called on the thread where that happens, after it has happened and never inside GC. What happens on that
-    # thread because of the block itself is no event. An error the block raises is reported with one warning, and disturbs
-    # nothing. What happens in a Ractor other than the main one is no event either.
+    # thread because of the block itself is no event. An error the block raises is reported with one warning, and
+    # disturbs nothing. What happens in a Ractor other than the main one is no event either.
     #
     # A pointer with `release_with` is made like the others while there are subscribers, with a little more to remember;
     # of one that was made before, the event of GC's release knows no class.

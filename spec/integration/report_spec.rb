@@ -18,12 +18,13 @@ RSpec.describe "a report at exit" do
   it "has owners in it, and is written once" do
     child = run_ruby(<<~RUBY)
       SafePointer.trace = SafePointer.report_at_exit = true
-      owners = Array.new(50) { Object.new.tap { |it| SafePointer::Releaser.attach(it, Oracle.create, Oracle.method(:free)) } }
+      owners = Array.new(50) { Object.new }
+      owners.each { |owner| SafePointer::Releaser.attach(owner, Oracle.create, Oracle.method(:free)) }
     RUBY
     expect(child.status).to be_success
     expect(child.events.tally).to eq(released: 50)
     expect(child.stderr.scan(/(\d+) pointers are alive/)).to eq [["50"]]
-    expect(child.stderr).to match(/^  FFI::Pointer +50 +0 +\d+ GCs  -e:2:in /)
+    expect(child.stderr).to match(/^  FFI::Pointer +50 +0 +\d+ GCs  -e:3:in /)
   end
 
   it "is not written unless it is asked for" do

@@ -29,7 +29,8 @@ RSpec.describe "tracing" do
       SafePointer.trace = true
       pages = -> { ObjectSpace.each_object(SafePointer.const_get(:Page)).count }
       use_up = lambda do
-        out_of_reach { 100.times { |i| [:itself, :free, :parent, :detach][i % 4].to_proc.call(NativeHandle.new(Oracle.create)) } }
+        ways = %i[itself free parent detach].cycle
+        out_of_reach { ways.first(100).each { |way| NativeHandle.new(Oracle.create).public_send(way) } }
         full_gc
       end
       2.times { use_up.call }
@@ -45,7 +46,10 @@ RSpec.describe "tracing" do
    "report" => [true, true]}.each do |value, on|
     it "is #{on.first ? "on" : "off"} from the beginning with #{value.inspect} in the environment" do
       ENV["SAFE_POINTER_TRACE"] = value
-      child = run_ruby("events << [SafePointer.trace?, SafePointer.report_at_exit?]; SafePointer.report_at_exit = false")
+      child = run_ruby(<<~RUBY)
+        events << [SafePointer.trace?, SafePointer.report_at_exit?]
+        SafePointer.report_at_exit = false
+      RUBY
       expect(child).to have_attributes(quiet?: true, events: [on])
     ensure
       ENV.delete("SAFE_POINTER_TRACE")
@@ -66,7 +70,7 @@ RSpec.describe "tracing" do
     RUBY
     expect(child).to be_quiet, child.inspect
     expect(child.events).to eq [
-      [], "Not listed: 1, which are being released, wait in a queue or cannot be found, as there was a Ractor", :released
+      [], "Not listed: 1, which are being released, wait in a queue or cannot be found as there was a Ractor", :released
     ]
   end
 

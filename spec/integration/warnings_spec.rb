@@ -17,8 +17,11 @@ RSpec.describe "a warning of what GC had to release" do
     child.stderr.lines
   end
 
-  {"Handle" => "Handle.new(Oracle.create)", "NativeHandle" => "NativeHandle.new(Oracle.create)",
-   "FFI::Pointer" => "SafePointer::Releaser.attach(Object.new, Oracle.create, Oracle.method(:free))"}.each do |name, make|
+  {
+    "Handle" => "Handle.new(Oracle.create)",
+    "NativeHandle" => "NativeHandle.new(Oracle.create)",
+    "FFI::Pointer" => "SafePointer::Releaser.attach(Object.new, Oracle.create, Oracle.method(:free))"
+  }.each do |name, make|
     it "names class and address, and what to do to know more: #{name}" do
       expect(warned(make)).to contain_exactly(*[
         /\Asafe_pointer: #{name} address=0x\h{16} was freed by GC, not by you; SafePointer.trace = true tells where/

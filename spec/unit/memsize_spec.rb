@@ -10,7 +10,9 @@ RSpec.describe ObjectSpace, ".memsize_of" do
   let(:slot) { GC::INTERNAL_CONSTANTS[:RVALUE_SIZE] || GC::INTERNAL_CONSTANTS[:BASE_SLOT_SIZE] }
 
   describe "a pointer" do
-    before { skip "ffi #{FFI::VERSION}: its pointers are data without a type, and Ruby asks nobody" if FFI::VERSION < "1.16" }
+    before do
+      skip "ffi #{FFI::VERSION}: its pointers have no type, so Ruby asks nobody" if FFI::VERSION < "1.16"
+    end
 
     it "has ffi's data and ours" do
       ffi = memsize_of(FFI::Pointer.new(64))

@@ -11,7 +11,8 @@ RSpec.describe SafePointer, ".report" do
     handle = live.new(pointer_class: Handle, size: 0, age: 3, site: "app.rb:4:in `load'")
     big = live.new(pointer_class: SafePointer, size: 4_096, age: 12, site: "lib/image.rb:10:in `decode'")
     lines = report(handle, handle, big, live.new(pointer_class: Handle, size: 0)).lines(chomp: true)
-    expect(lines[0]).to eq "safe_pointer: 4 pointers are alive in process #{Process.pid}, with 4096 bytes of native memory"
+    process = "process #{Process.pid}"
+    expect(lines[0]).to eq "safe_pointer: 4 pointers are alive in #{process}, with 4096 bytes of native memory"
     expect(lines[2..5]).to eq [
       "  class        count  bytes  oldest  made at",
       "  SafePointer      1   4096  12 GCs  lib/image.rb:10:in `decode'",
@@ -27,7 +28,8 @@ RSpec.describe SafePointer, ".report" do
   end
 
   it "names what its own callable keeps alive" do
-    expect(report(live.new(pointer_class: Handle, size: 1, kept_by: "self", inspect: "#<Handle here>")).lines.last(2)).to eq [
+    entry = live.new(pointer_class: Handle, size: 1, kept_by: "self", inspect: "#<Handle here>")
+    expect(report(entry).lines.last(2)).to eq [
       "Kept alive by their own release callable, so that GC will not release them:\n",
       "  #<Handle here> by self\n"
     ]

@@ -85,7 +85,8 @@ RSpec.describe SafePointer, ".trace" do
 
   it "is in the warning of one" do
     pointer, place = SafePointer.new(FFI::Pointer.new(64), ->(_) { raise IOError }), here
-    expect { pointer.use { pointer.free } }.to output(/address=0x0+40, made at #{Regexp.escape(place)}.* raised/).to_stderr
+    warning = /address=0x0+40, made at #{Regexp.escape(place)}.* raised/
+    expect { pointer.use { pointer.free } }.to output(warning).to_stderr
   end
 
   describe "live" do
@@ -201,7 +202,8 @@ RSpec.describe SafePointer, ".trace" do
 
     it "is nil where the callable is from elsewhere" do
       expect(kept_by(made_by_one_from_elsewhere(Oracle.create, Oracle.method(:free)))).to be_nil
-      expect(kept_by(made_by_one_from_elsewhere(Oracle.create, :itself.to_proc >> ->(held) { Oracle.free(held) }))).to be_nil
+      in_c = :itself.to_proc >> ->(held) { Oracle.free(held) }
+      expect(kept_by(made_by_one_from_elsewhere(Oracle.create, in_c))).to be_nil
       expect(kept_by(holder.new(Oracle.create, Oracle.method(:free)).pointer)).to be_nil
       expect(kept_by(Handle.new(Oracle.create))).to be_nil
     end

@@ -49,7 +49,8 @@ RSpec.describe SafePointer, ".warnings" do
         SafePointer.trace = SafePointer.warnings[:second_owner] = true
         first = type.new(raw)
         second = nil
-        expect { second = type.new(raw) }.to warning(__LINE__, ".* by #{type} made at #{__FILE__}:#{__LINE__ - 2}:in .*")
+        text = ".* by #{type} made at #{__FILE__}:#{__LINE__ - 2}:in .*"
+        expect { second = type.new(raw) }.to warning(__LINE__, text)
         [first, second].each(&:free)
       ensure
         SafePointer.trace = false
@@ -81,7 +82,8 @@ RSpec.describe SafePointer, ".warnings" do
       SafePointer.warnings[:second_owner] = true
       first = SafePointer::Releaser.new(raw, Oracle.method(:free))
       second = nil
-      expect { second = SafePointer::Releaser.new(raw, Oracle.method(:free)) }.to warning(__LINE__, ".* by FFI::Pointer")
+      text = ".* by FFI::Pointer"
+      expect { second = SafePointer::Releaser.new(raw, Oracle.method(:free)) }.to warning(__LINE__, text)
       [first, second].each(&:free)
     end
 

@@ -68,8 +68,8 @@ impl NativeRelease {
         self.function.address() == function.address() && Arc::ptr_eq(&self.jobs, jobs)
     }
 
-    /// Releases the pointer of `slot` now, if nobody has claimed it before: the program asks, or the process ends. Returns
-    /// whether it did.
+    /// Releases the pointer of `slot` now, if nobody has claimed it before: the program asks, or the process ends.
+    /// Returns whether it did.
     pub fn release(&self, slot: NativeSlot, trigger: Trigger) -> bool {
         let won = slot.state.claim(trigger) == Claim::Won;
         if won {
@@ -84,8 +84,8 @@ impl NativeRelease {
         won
     }
 
-    /// The pointer object is being swept: has it released later, as nothing may run in here. When Ruby frees what is left
-    /// after its last finalizers there is no later. `origin` is where that of the pointer is kept.
+    /// The pointer object is being swept: has it released later, as nothing may run in here. When Ruby frees what is
+    /// left after its last finalizers there is no later. `origin` is where that of the pointer is kept.
     pub fn bury(&self, state: &State, address: usize, origin: Option<Place>) {
         match state.claim(Trigger::Finalizer) {
             Claim::Won if exit::is_over() => self.function.call(address),

@@ -1,5 +1,5 @@
-//! The releasers of the pointers that are alive: what a release needs is still there when its pointer is gone. A pointer that
-//! a C function releases has none, but where somebody watches its origin is kept here.
+//! The releasers of the pointers that are alive: what a release needs is still there when its pointer is gone. A
+//! pointer that a C function releases has none, but where somebody watches its origin is kept here.
 //!
 //! Ruby's finalizer table would do, at a price: an Array for each pointer, which every collection walks, and a call for
 //! each, also for those that were freed (adr/0005).

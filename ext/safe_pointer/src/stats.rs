@@ -1,7 +1,7 @@
 //! `SafePointer.stats`: how many pointers there are, and what became of the others.
 //!
-//! Always on, so nothing but a few atomic numbers, which the garbage collector may change in the midst of its work. They
-//! order nothing: relaxed is enough.
+//! Always on, so nothing but a few atomic numbers, which the garbage collector may change in the midst of its work.
+//! They order nothing: relaxed is enough.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -106,9 +106,9 @@ pub fn resized(before: usize, after: usize) {
 /// process the figures go on from those of its parent. NULL is not counted, as there is nothing to release.
 ///
 /// - `:created`: the pointers, and releasers of other objects, that were made.
-/// - `:released`: by what they were released. `:free` is the program, whatever the method, and also where its release had
-///   to wait; `:gc` found them dead, and `:queue` is what a {ReleaseQueue#drain} released of those; `:exit` is the end of
-///   the process; `:parent` the release of a parent that destroyed them (`freed_by_parent`).
+/// - `:released`: by what they were released. `:free` is the program, whatever the method, and also where its release
+///   had to wait; `:gc` found them dead, and `:queue` is what a {ReleaseQueue#drain} released of those; `:exit` is the
+///   end of the process; `:parent` the release of a parent that destroyed them (`freed_by_parent`).
 /// - `:detached`: given away, or gone with autorelease off, so that nothing releases them from here.
 /// - `:live`: the rest.
 /// - `:errors`: how many of the releases raised.

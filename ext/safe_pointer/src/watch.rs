@@ -126,8 +126,8 @@ fn diagnostics(ruby: &Ruby) -> Result<RModule, Error> {
     pointer::class(ruby)?.const_get("Diagnostics")
 }
 
-/// What is to be remembered of the origin of a pointer of `class` that is being made. `outlives` says that nothing else will
-/// be known of it when it is gone.
+/// What is to be remembered of the origin of a pointer of `class` that is being made. `outlives` says that nothing else
+/// will be known of it when it is gone.
 #[cold]
 pub fn origin(
     ruby: &Ruby,
@@ -143,7 +143,8 @@ pub fn origin(
     }
 }
 
-/// A pointer has been made. `second` stands for it in [`ownership`] where its address seems to have another owner already.
+/// A pointer has been made. `second` stands for it in [`ownership`] where its address seems to have another owner
+/// already.
 #[cold]
 pub fn created(ruby: &Ruby, subject: &Subject, second: Option<Value>) -> Result<(), Error> {
     if let Some(owner) = second {
@@ -222,8 +223,8 @@ fn know_owner(_class: RClass, address: usize) {
     owners::add(Some(address));
 }
 
-/// What `object`, a pointer or a releaser, owns: what stands for the owner, its class, address, size and origin, what stands
-/// for its parent, and the release callable. Nil if it owns nothing that is alive.
+/// What `object`, a pointer or a releaser, owns: what stands for the owner, its class, address, size and origin, what
+/// stands for its parent, and the release callable. Nil if it owns nothing that is alive.
 fn ownership(ruby: &Ruby, _class: RClass, object: Value) -> Result<Option<RArray>, Error> {
     let releaser = match Obj::<Releaser>::try_convert(object) {
         Ok(releaser) => releaser,

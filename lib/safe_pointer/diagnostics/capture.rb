@@ -2,10 +2,11 @@
 
 class SafePointer
   module Diagnostics
-    # Whether a release callable refers to what it is to release: then it keeps that alive, and GC never has it released.
+    # Whether a release callable refers to what it is to release: then it keeps that alive, and GC never has it
+    # released.
     #
-    # Only what is sure is said: `self` of a block and the receiver of a method, and what these have in instance variables;
-    # local variables that a block sees. What modules and the main object refer to lives for ever anyway.
+    # Only what is sure is said: `self` of a block and the receiver of a method, and what these have in instance
+    # variables; local variables that a block sees. What modules and the main object refer to lives for ever anyway.
     module Capture
       class << self
         # What is `self` for `callable`, or nil if there is none, or Ruby does not tell.

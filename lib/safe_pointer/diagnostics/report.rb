@@ -58,7 +58,7 @@ class SafePointer
         count = SafePointer.stats[:live] - @live.size
         return [] unless count.positive?
 
-        ["", "Not listed: #{count}, which are being released, wait in a queue or cannot be found, as there was a Ractor"]
+        ["", "Not listed: #{count}, which are being released, wait in a queue or cannot be found as there was a Ractor"]
       end
 
       def kept
@@ -70,10 +70,10 @@ class SafePointer
     class << self
       private
 
-      # Called by the extension, where an error would keep the process from releasing what is left.
+      # Called by the extension. Nothing may keep the process from releasing what is left.
       def report_at_exit
         SafePointer.report
-      rescue StandardError => error
+      rescue Exception => error # rubocop:disable Lint/RescueException
         warn "safe_pointer: the report at exit raised #{SafePointer.send(:describe_error, error)}"
       end
     end

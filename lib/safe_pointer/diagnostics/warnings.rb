@@ -7,8 +7,8 @@ class SafePointer
     # - `:second_owner`: a pointer is made for an address that another one owns already. Off, as many owners are
     #   right where each has a reference of its own. Not given once there was a Ractor (see {SafePointer.live}).
     # - `:freed_by_gc`: GC had to release a pointer, as the program did not. Off, as that is what GC is for.
-    # - `:self_capture`: a pointer is made with a release callable that refers to it, so that GC will never release it. On.
-    #   Looked for once in a class, and with each pointer while {SafePointer.trace} is on.
+    # - `:self_capture`: a pointer is made with a release callable that refers to it, so that GC will never release it.
+    #   On. Looked for once in a class, and with each pointer while {SafePointer.trace} is on.
     module Warnings
       CATEGORIES = %i[second_owner freed_by_gc self_capture].freeze
 
@@ -55,8 +55,8 @@ class SafePointer
         others = Live.all(except: owner).select { |entry| entry.address == address }
         return if others.empty?
 
-        sites = others.map { |other| describe_owner(other) }
-        warn_at(Backtrace.here.first, "#{describe(pointer_class, address)} is owned already, by #{sites.join(" and by ")}")
+        owners = others.map { |other| describe_owner(other) }.join(" and by ")
+        warn_at(Backtrace.here.first, "#{describe(pointer_class, address)} is owned already, by #{owners}")
       end
 
       # Called by the extension, when GC has had a pointer released.
