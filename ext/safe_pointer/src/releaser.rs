@@ -90,6 +90,10 @@ pub struct Releaser {
 }
 
 impl DataTypeFunctions for Releaser {
+    fn free(self: Box<Self>) {
+        self.write_off();
+    }
+
     fn mark(&self, marker: &Marker) {
         for cell in self.cells() {
             marker.mark_movable(cell.get());

@@ -173,25 +173,25 @@ impl Releaser {
         rb_self.extras().origin.set(Some(origin.into()));
         rb_self.writebarrier(origin);
     }
-}
 
-impl Drop for Releaser {
-    /// Called in the midst of a garbage collection: what has not been counted by now, nobody will tell of.
-    fn drop(&mut self) {
+    /// Closes the account of a releaser that is being swept, if nothing has closed it by now. Nobody is told: this is in
+    /// the midst of a garbage collection.
+    pub fn write_off(&self) {
         if let Some(extras) = self.extras.get() {
             stats::resized(extras.counted.replace(0), 0);
         }
-        if self.account.is_open() {
-            owners::remove(self.address);
-            if self.state.is_released() {
-                let ending = Ending {
-                    cause: Cause::Parent,
-                    failed: false,
-                };
-                self.account.release(ending);
-            } else {
-                self.account.detach(OVER);
-            }
+        if !self.account.is_open() {
+            return;
+        }
+        owners::remove(self.address);
+        if self.state.is_released() {
+            let ending = Ending {
+                cause: Cause::Parent,
+                failed: false,
+            };
+            self.account.release(ending);
+        } else {
+            self.account.detach(OVER);
         }
     }
 }
