@@ -52,12 +52,13 @@ RSpec.describe "a subscriber" do
   it "is told without the class of what a C function releases, if it was made before" do
     heard = told(<<~RUBY)
       GC.disable
-      out_of_reach { NativeHandle.new(Oracle.create) }
+      out_of_reach { 5.times { NativeHandle.new(Oracle.create) } }
       SafePointer.subscribe(&HEAR)
       GC.enable
       full_gc
     RUBY
-    expect(heard).to eq [[:released, nil, :gc]]
+    expect(heard.uniq).to include([:released, nil, :gc])
+    expect(heard).not_to include([:released, "NativeHandle", :gc])
   end
 
   it "is told of what a queue releases, on its thread" do
