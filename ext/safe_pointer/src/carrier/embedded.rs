@@ -19,6 +19,7 @@
 use std::{
     cell::Cell,
     ffi::{c_int, c_void},
+    hint::black_box,
     ptr::{self, NonNull},
     sync::OnceLock,
 };
@@ -405,12 +406,17 @@ unsafe fn allocate(class: VALUE, native: bool) -> VALUE {
     }
 }
 
-/// Derives the layout from a blank pointer of ffi's. `None` where ffi's pointers are made in a way that leaves no
-/// room.
-fn derive(blank: Value) -> Option<Layout> {
+/// How many blank pointers are looked at. The C library now and then gives a block that is longer than the others, for it
+/// would not pay to keep the rest; what is behind them is not theirs.
+const BLANKS: usize = 16;
+
+/// Derives the layout from blank pointers of ffi's. `None` where ffi's pointers are made in a way that leaves no room.
+fn derive(blanks: &[Value]) -> Option<Layout> {
+    let blank = *blanks.first()?;
     match data::untyped(blank) {
         Some(data) => {
-            let length = data::length(data.block)?;
+            let blocks = blanks.iter().filter_map(|blank| data::untyped(*blank));
+            let length = blocks.filter_map(|data| data::length(data.block)).min()?;
             Some(Layout {
                 blank: copy(data.block, length),
                 offset: length.next_multiple_of(align_of::<Native>()),
@@ -477,9 +483,15 @@ fn works(ruby: &Ruby, class: RClass) -> Result<bool, Error> {
 /// Has pointers of `class` allocated with a slot, if ffi is such that this works.
 pub fn init(ruby: &Ruby, class: RClass) -> Result<(), Error> {
     let pointer_class = ffi::pointer_class(ruby)?;
-    let Some(layout) = derive(pointer_class.funcall("allocate", ())?) else {
+    let mut blanks = [ruby.qnil().as_value(); BLANKS];
+    for blank in &mut blanks {
+        *blank = pointer_class.funcall("allocate", ())?;
+    }
+    let Some(layout) = derive(&blanks) else {
         return Ok(());
     };
+    // Until here: their data was looked at.
+    black_box(blanks);
     image::init(ruby, layout.blank.len());
     LAYOUT.get_or_init(|| layout);
     // SAFETY: `class` is a class, and `allocate_plain` returns an object of it.
