@@ -9,6 +9,7 @@ require "safe_pointer/null_checks"
 require "safe_pointer/release_errors"
 require "safe_pointer/release_queue"
 require "safe_pointer/declarations"
+require "safe_pointer/diagnostics"
 
 SafePointer.include(SafePointer::NullChecks::Pointer)
 SafePointer::Guard.watch(SafePointer)

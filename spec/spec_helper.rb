@@ -10,6 +10,7 @@ require_relative "support/reach"
 require_relative "support/handle"
 require_relative "support/child"
 require_relative "support/scenario"
+require_relative "support/figures"
 
 RSpec.configure do |config|
   config.disable_monkey_patching!

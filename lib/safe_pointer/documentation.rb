@@ -164,6 +164,21 @@ class SafePointer < FFI::Pointer
   # @raise [FrozenError] if the pointer is frozen
   def size=(size); end
 
+  # How many pointers there are, and what became of the others. Counted all the time and in all Ractors; in a forked
+  # process the figures go on from those of its parent. NULL is not counted, as there is nothing to release.
+  #
+  # - `:created`: the pointers, and releasers of other objects, that were made.
+  # - `:released`: by what they were released. `:free` is the program, whatever the method, and also where its release
+  #   had to wait; `:gc` found them dead, and `:queue` is what a {ReleaseQueue#drain} released of those; `:exit` is the
+  #   end of the process; `:parent` the release of a parent that destroyed them (`freed_by_parent`).
+  # - `:detached`: given away, or gone with autorelease off, so that nothing releases them from here.
+  # - `:live`: the rest.
+  # - `:errors`: how many of the releases raised.
+  # - `:bytes`: the native memory of the live ones, as far as `size:` told of it and GC and exit are to release it.
+  #
+  # @return [Hash{Symbol => Integer, Hash{Symbol => Integer}}] frozen
+  def self.stats; end
+
   # Somebody has released the pointer already, or asked for its release.
   class ReleasedError < RuntimeError
   end

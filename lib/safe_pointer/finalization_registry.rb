@@ -126,7 +126,7 @@ class SafePointer
 
     # The job holds the registry until it is done.
     def enqueue(notice)
-      @queue.send(:push, Releaser.new(self) { call_back(notice) }) if @records.key?(notice)
+      @queue.send(:push, Releaser.send(:job, self) { call_back(notice) }) if @records.key?(notice)
     end
 
     # Until now it could be unregistered.

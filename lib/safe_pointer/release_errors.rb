@@ -23,7 +23,7 @@ class SafePointer
     #
     # @yieldparam error [Exception]
     # @yieldparam info [Hash] `class:` of the pointer, `address:` (Integer, or nil of what has none), `trigger:` (`:gc`,
-    #   `:exit`, `:queue`, `:lease` or `:child`)
+    #   `:exit`, `:queue`, `:lease` or `:child`), and of a traced pointer `made_at:` (Array of String, see {trace=})
     # @return [void]
     def on_release_error(&handler)
       @release_error_handler = handler
@@ -33,14 +33,16 @@ class SafePointer
     private
 
     # Called by the extension.
-    def report_release_error(error, owner, address, trigger)
+    def report_release_error(error, owner, address, trigger, made_at)
+      info = { class: owner, address: address, trigger: trigger }
+      info[:made_at] = made_at if made_at
       handler = release_error_handler
-      return warn_of_release_error(error, owner, address, trigger) unless handler
+      return warn_of_release_error(error, info) unless handler
 
       begin
-        handler.call(error, { class: owner, address: address, trigger: trigger })
+        handler.call(error, info.dup)
       rescue Exception => handler_error # rubocop:disable Lint/RescueException
-        warn_of_release_error(error, owner, address, trigger)
+        warn_of_release_error(error, info)
         warn "safe_pointer: on_release_error raised #{describe_error(handler_error)}"
       end
     end
@@ -51,10 +53,16 @@ class SafePointer
       nil
     end
 
-    def warn_of_release_error(error, owner, address, trigger)
+    def warn_of_release_error(error, info)
+      what = describe(info[:class], info[:address])
+      occasion = RELEASE_OCCASIONS.fetch(info[:trigger])
+      site = ", made at #{info[:made_at].first}" if info[:made_at]
+      warn "safe_pointer: release of #{what}#{site} #{occasion} raised #{describe_error(error)}"
+    end
+
+    def describe(klass, address)
       place = format(" address=0x%016x", address) if address
-      occasion = RELEASE_OCCASIONS.fetch(trigger)
-      warn "safe_pointer: release of #{name_of(owner)}#{place} #{occasion} raised #{describe_error(error)}"
+      "#{name_of(klass)}#{place}"
     end
 
     # Errors may carry anything as their message, and a `message` that raises anything itself.

@@ -8,6 +8,7 @@ use crate::{
     errors::Occasion,
     guard, pointer,
     releaser::{Message, Releaser},
+    stats::{Cause, Ending},
 };
 
 fn install(ruby: &Ruby, _rb_self: RClass, class: RClass) -> Result<(), Error> {
@@ -29,9 +30,14 @@ fn adopt(
     releaser.set_autorelease(ruby, autorelease);
     carrier::attach(ruby, pointer, releaser)?;
     guard::expose(ruby, pointer)?;
-    if held.is_nil() {
-        let _ = releaser.state().claim(Trigger::Free);
-        Releaser::finish(ruby, releaser, Some(pointer), Occasion::Child)?;
+    match held.is_nil() {
+        true => {
+            let ending = Ending::new(Cause::Free, &Ok(()));
+            let _ = releaser.state().claim(Trigger::Free);
+            Releaser::finish(ruby, releaser, Some(pointer), ending, Occasion::Child)?;
+        }
+        // Where it was made, nobody knows any more.
+        false => releaser.open_account_quietly(),
     }
     Ok(releaser)
 }

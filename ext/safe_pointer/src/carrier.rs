@@ -21,7 +21,7 @@ mod frozen;
 mod image;
 mod variable;
 
-pub use embedded::Held as Holder;
+pub use embedded::{Held as Holder, NativeSlot};
 pub use image::{Target, address, is_address, type_size};
 
 /// Whether a class has been made room in for the state of native releases.
@@ -51,7 +51,7 @@ pub fn keep(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), 
         // What comes after the last look at the register, Ruby looks after.
         Some(slot) if !exit::is_over() => {
             pointer.check_frozen()?;
-            slot.set_place(register::keep(ruby, releaser));
+            slot.set_place(register::keep(ruby, releaser.as_value()));
             Ok(())
         }
         _ => releaser::define_finalizer(pointer, releaser),
@@ -60,7 +60,7 @@ pub fn keep(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), 
 
 /// The releaser that was to release `pointer`. Nobody does any more.
 pub fn give_up(ruby: &Ruby, pointer: Value) -> Option<Obj<Releaser>> {
-    register::take(ruby, embedded::slot(pointer)?.take_place()?)
+    register::take_releaser(ruby, embedded::slot(pointer)?.take_place()?)
 }
 
 /// Has a C function release `pointer`, which is at `address`. Returns `false` if there is no room for that.
@@ -106,7 +106,12 @@ pub fn find(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, Error>
         Holder::Releaser(releaser) => Ok(Some(releaser)),
         Holder::Native(_, slot) => {
             let held = ffi::pointer_at(ruby, slot.address)?;
+            let origin = slot.origin.take();
+            let origin = origin.and_then(|place| register::take_origin(ruby, place));
             let releaser = Releaser::succeed(ruby, pointer, held, slot.state)?;
+            if let Some(origin) = origin {
+                Releaser::set_origin(releaser, origin);
+            }
             attach(ruby, pointer, releaser)?;
             Ok(Some(releaser))
         }

@@ -1,8 +1,11 @@
 //! What is known about a pointer class, so that making a pointer need not ask.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    cell::Cell,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use magnus::{
@@ -27,7 +30,7 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 /// Looked up before the first pointer of a class is made, and again after the class has changed.
 #[derive(TypedData)]
-#[magnus(class = "SafePointer::ClassInfo", free_immediately)]
+#[magnus(class = "SafePointer::ClassInfo", free_immediately, size)]
 pub struct ClassInfo {
     /// Whether the class has code that reads `@releaser`.
     pub reads_releaser: bool,
@@ -39,6 +42,8 @@ pub struct ClassInfo {
     pub native: Option<&'static NativeRelease>,
     /// Where releases wait for what the garbage collector has found dead. Queues live for ever.
     pub queue: Option<Opaque<Obj<ReleaseQueue>>>,
+    /// Whether a release callable of one of its pointers has been looked at: those of the others come from the same code.
+    pub is_callable_checked: Cell<bool>,
 }
 
 /// The name under which a class's `release` is called: past the guard, which is for programs that call it by hand.
@@ -87,6 +92,7 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
         }),
         native,
         queue: queue.map(Opaque::from),
+        is_callable_checked: Cell::new(false),
     });
     if !class.is_frozen() {
         INFO.set(class.as_value(), info.as_value())?;

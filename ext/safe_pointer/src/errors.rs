@@ -5,7 +5,7 @@ use std::ptr;
 use magnus::{Error, Ruby, Value, error::ErrorType, prelude::*};
 use rb_sys::VALUE;
 
-use crate::{pointer, process};
+use crate::{pointer, process, watch::Subject};
 
 /// Runs `body`, which is due whatever `result` says.
 ///
@@ -78,8 +78,7 @@ impl Occasion {
 pub fn report(
     ruby: &Ruby,
     error: Error,
-    owner: Value,
-    address: Option<usize>,
+    subject: &Subject,
     occasion: Occasion,
 ) -> Result<(), Error> {
     let exception: Value = match error.error_type() {
@@ -91,9 +90,14 @@ pub fn report(
     if matches!(trigger, "lease" | "child" | "queue") && !is_error(ruby, exception) {
         return Err(error);
     }
-    let trigger = ruby.to_symbol(trigger);
-    let _: Value = pointer::class(ruby)?
-        .funcall("report_release_error", (exception, owner, address, trigger))?;
+    let arguments = (
+        exception,
+        subject.class,
+        subject.address,
+        ruby.to_symbol(trigger),
+        subject.made_at()?,
+    );
+    let _: Value = pointer::class(ruby)?.funcall("report_release_error", arguments)?;
     Ok(())
 }
 

@@ -17,10 +17,12 @@ use safe_pointer_core::Trigger;
 use crate::{
     carrier::{self, Holder},
     errors::Occasion,
-    ffi, process,
+    ffi, native, process,
     queue::{self, ReleaseQueue},
     register,
     releaser::Releaser,
+    stats::Cause,
+    watch::{self, Watch},
 };
 
 /// Whether the first round is over.
@@ -37,11 +39,20 @@ pub fn is_over() -> bool {
     OVER.load(Relaxed)
 }
 
+/// Reports what is alive if the process ends, and that is wanted. Called before anything is released there.
+pub fn report(ruby: &Ruby) -> Result<(), Error> {
+    match watch::is(Watch::ReportAtExit) && process::is_ending(ruby)? {
+        true => watch::report_at_exit(ruby),
+        false => Ok(()),
+    }
+}
+
 /// The finalizer.
 fn call(ruby: &Ruby, rb_self: Value, _id: Value) -> Result<(), Error> {
     if !process::is_ending(ruby)? {
         return Ok(());
     }
+    watch::report_at_exit(ruby)?;
     match LAST_ROUND.swap(true, Relaxed) {
         false => wait_for_end(ruby, rb_self),
         true => release_all(ruby),
@@ -104,10 +115,11 @@ fn release_natives(ruby: &Ruby) -> Result<usize, Error> {
     if carrier::has_natives() {
         for pointer in all(ruby, ffi::pointer_class(ruby)?)? {
             if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)?
-                && release.release(slot.state, slot.address, Trigger::Finalizer)
+                && release.release(slot, Trigger::Finalizer)
             {
                 released += 1;
                 ffi::set_null(ruby, pointer)?;
+                native::tell(ruby, pointer, slot, Some(Cause::Exit))?;
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::{
     errors::{self, Occasion},
     ffi,
     releaser::{Releaser, Turn, enter_release},
+    stats::{Cause, Ending},
 };
 
 /// Makes the releaser of `pointer` visible as `@releaser`.
@@ -154,8 +155,9 @@ fn claimed(ruby: &Ruby, pointer: Value, method: OwnMethod) -> Result<Value, Erro
     match claim {
         Claim::Won => {
             let result = method.release(ruby, releaser, pointer, body);
+            let ending = Ending::new(Cause::Free, &result);
             let ended = errors::despite(&result, || {
-                Releaser::finish(ruby, releaser, Some(pointer), Occasion::Child)
+                Releaser::finish(ruby, releaser, Some(pointer), ending, Occasion::Child)
             });
             result.and_then(|result| ended.map(|()| result))
         }

@@ -14,12 +14,15 @@ mod hidden;
 mod lifetime;
 mod native;
 mod options;
+mod owners;
 mod pointer;
 mod postponed;
 mod process;
 mod queue;
 mod register;
 mod releaser;
+mod stats;
+mod watch;
 
 #[magnus::init]
 fn init(ruby: &Ruby) -> Result<(), Error> {
@@ -31,6 +34,8 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     guard::init(class)?;
     process::init(class)?;
     class_info::init(ruby, class)?;
+    stats::init(class)?;
+    watch::init(class)?;
     native::init(class)?;
     register::init(ruby, class)?;
     postponed::init();

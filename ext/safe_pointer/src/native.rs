@@ -2,10 +2,17 @@
 
 use std::{ffi::c_void, fmt, ptr, sync::Arc};
 
-use magnus::{Error, Module, Object, RClass, RModule, function};
+use magnus::{Error, Module, Object, RClass, RModule, Ruby, Value, function, prelude::*};
 use safe_pointer_core::{Claim, State, Trigger};
 
-use crate::{carrier, exit, queue::Jobs};
+use crate::{
+    carrier::{self, Holder, NativeSlot},
+    exit, owners,
+    queue::{self, Jobs},
+    register::{self, Place},
+    stats::{self, Cause, Ending},
+    watch::{self, Subject},
+};
 
 type Function = unsafe extern "C" fn(*mut c_void);
 
@@ -61,26 +68,131 @@ impl NativeRelease {
         self.function.address() == function.address() && Arc::ptr_eq(&self.jobs, jobs)
     }
 
-    /// Releases what is at `address` now, if nobody has claimed it before. Returns whether it did.
-    pub fn release(&self, state: &State, address: usize, trigger: Trigger) -> bool {
-        let won = state.claim(trigger) == Claim::Won;
+    /// Releases the pointer of `slot` now, if nobody has claimed it before: the program asks, or the process ends.
+    /// Returns whether it did.
+    pub fn release(&self, slot: NativeSlot, trigger: Trigger) -> bool {
+        let won = slot.state.claim(trigger) == Claim::Won;
         if won {
-            self.function.call(address);
-            state.finish();
+            self.function.call(slot.address);
+            let cause = match trigger {
+                Trigger::Free => Cause::Free,
+                Trigger::Finalizer => Cause::Exit,
+            };
+            released(slot.address, cause);
+            slot.state.finish();
         }
         won
     }
 
-    /// The pointer object is being swept: has it released later, as nothing may run in here. When Ruby frees what is left
-    /// after its last finalizers there is no later.
-    pub fn bury(&self, state: &State, address: usize) {
-        if state.claim(Trigger::Finalizer) == Claim::Won {
-            match exit::is_over() {
-                true => self.function.call(address),
-                false => self.jobs.push(self.function, address),
+    /// The pointer object is being swept: has it released later, as nothing may run in here. When Ruby frees what is
+    /// left after its last finalizers there is no later. `origin` is where that of the pointer is kept.
+    pub fn bury(&self, state: &State, address: usize, origin: Option<Place>) {
+        match state.claim(Trigger::Finalizer) {
+            Claim::Won if exit::is_over() => self.function.call(address),
+            Claim::Won => self.jobs.push(self.function, address, origin),
+            Claim::Deferred | Claim::Refused => {
+                if state.is_owned() {
+                    detached(address);
+                }
+                if let Some(place) = origin {
+                    queue::bury(place);
+                }
             }
         }
     }
+}
+
+fn released(address: usize, cause: Cause) -> Ending {
+    let ending = Ending {
+        cause,
+        failed: false,
+    };
+    stats::released(ending);
+    owners::remove(Some(address));
+    ending
+}
+
+fn detached(address: usize) {
+    stats::detached();
+    owners::remove(Some(address));
+}
+
+fn subject(class: Option<Value>, address: usize, origin: Option<Value>) -> Subject {
+    Subject {
+        class,
+        address: Some(address),
+        size: 0,
+        origin,
+    }
+}
+
+/// Tells who watches of `pointer`, which has been made. Where that fails nobody owns it.
+#[cold]
+pub fn present(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
+    let Holder::Native(_, slot) = carrier::peek(ruby, pointer)? else {
+        return Ok(());
+    };
+    let told = watch::origin(ruby, pointer.class(), Some(slot.address), true).and_then(|origin| {
+        if let Some(origin) = origin {
+            slot.origin.set(register::keep(ruby, origin));
+        }
+        let second = owners::add(Some(slot.address)).then_some(pointer);
+        let class = pointer.class().as_value();
+        watch::created(ruby, &subject(Some(class), slot.address, origin), second)
+    });
+    if told.is_err() && slot.state.detach() {
+        detached(slot.address);
+    }
+    told
+}
+
+/// Gives the pointer of `slot` away. Returns `false` if it is too late.
+pub fn detach(slot: NativeSlot) -> bool {
+    let won = slot.state.detach();
+    if won {
+        detached(slot.address);
+    }
+    won
+}
+
+/// Tells who watches what has become of `pointer`: it has been released by `cause`, or without one given away.
+pub fn tell(
+    ruby: &Ruby,
+    pointer: Value,
+    slot: NativeSlot,
+    cause: Option<Cause>,
+) -> Result<(), Error> {
+    if slot.origin.get().is_none() && !watch::is_on() {
+        return Ok(());
+    }
+    let origin = slot.origin.take();
+    let origin = origin.and_then(|place| register::take_origin(ruby, place));
+    let class = pointer.class().as_value();
+    let subject = subject(Some(class), slot.address, origin);
+    match cause {
+        Some(cause) => {
+            let failed = false;
+            watch::released(ruby, &subject, Ending { cause, failed })
+        }
+        None => watch::detached(ruby, &subject),
+    }
+}
+
+/// Releases what is at `address`, whose pointer is gone and had its origin kept at `origin`.
+pub fn release_dead(
+    ruby: &Ruby,
+    function: NativeFunction,
+    address: usize,
+    origin: Option<Place>,
+    cause: Cause,
+) -> Result<(), Error> {
+    function.call(address);
+    let ending = released(address, cause);
+    if origin.is_none() && !watch::is_on() {
+        return Ok(());
+    }
+    let origin = origin.and_then(|place| register::take_origin(ruby, place));
+    watch::released(ruby, &subject(None, address, origin), ending)
 }
 
 /// Has the pointers of `class` and its subclasses made in such a way that no Ruby runs when they are released.

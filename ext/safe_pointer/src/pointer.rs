@@ -15,8 +15,10 @@ use safe_pointer_core::{State, Trigger};
 use crate::{
     carrier::{self, Holder, Target},
     class_info::{self, ClassInfo},
-    conversion, ffi, guard, lifetime, options,
+    conversion, ffi, guard, lifetime, native, options,
     releaser::{self, Message, Releaser},
+    stats::{self, Cause},
+    watch::{self, Watch},
 };
 
 static CLASS: OnceLock<Opaque<RClass>> = OnceLock::new();
@@ -73,9 +75,18 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
         // The address alone: the wrapped object is not needed again.
         point(ruby, rb_self, info, type_size, Target::Address(address))?;
         carrier::attach_native(rb_self, native, address);
+        stats::created();
+        if watch::is_on() {
+            native::present(ruby, rb_self)?;
+        }
         return Ok(rb_self);
     }
     let (callable, message) = release_callable(ruby, rb_self, callable, info)?;
+    if let Message::Call = message
+        && (!info.is_callable_checked.replace(true) || watch::is(Watch::Trace))
+    {
+        watch::check_capture(ruby, rb_self, callable)?;
+    }
     let class = rb_self.class();
     let releaser = Releaser::at(ruby, class, pointer, Some(address), callable, message);
     if info.queue.is_some() {
@@ -87,7 +98,8 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
         if info.reads_releaser {
             guard::expose(ruby, rb_self)?;
         }
-        carrier::keep(ruby, rb_self, releaser)
+        carrier::keep(ruby, rb_self, releaser)?;
+        Releaser::open_account(ruby, releaser)
     })?;
     Ok(rb_self)
 }
@@ -144,10 +156,11 @@ fn free(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<(), Error> {
     let releaser = match carrier::peek(ruby, rb_self)? {
         Holder::Nothing => None,
         Holder::Releaser(releaser) => Some(releaser),
-        Holder::Native(native, slot) => {
+        Holder::Native(release, slot) => {
             ruby.check_arity(args.len(), 0..1)?;
-            if native.release(slot.state, slot.address, Trigger::Free) {
+            if release.release(slot, Trigger::Free) {
                 ffi::set_null(ruby, rb_self)?;
+                native::tell(ruby, rb_self, slot, Some(Cause::Free))?;
             }
             return Ok(());
         }
@@ -242,7 +255,8 @@ fn detach(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
     let held = match carrier::peek(ruby, rb_self)? {
         Holder::Nothing => None,
         Holder::Releaser(releaser) => Releaser::detach(ruby, releaser)?,
-        Holder::Native(_, slot) if slot.state.detach() => {
+        Holder::Native(_, slot) if native::detach(slot) => {
+            native::tell(ruby, rb_self, slot, None)?;
             Some(ffi::pointer_at(ruby, slot.address)?)
         }
         Holder::Native(..) => None,

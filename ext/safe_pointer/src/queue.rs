@@ -20,10 +20,12 @@ use safe_pointer_core::Queue;
 use crate::{
     errors::Occasion,
     exit,
-    native::NativeFunction,
+    native::{self, NativeFunction},
     postponed, process,
-    register::{self, Place},
+    register::{self, Kept, Place},
     releaser::{self, Releaser},
+    stats::Cause,
+    watch,
 };
 
 /// The jobs of one queue.
@@ -42,10 +44,13 @@ enum Job {
     Native {
         function: NativeFunction,
         address: usize,
+        /// Where that of the pointer is kept, if somebody watched when it was made.
+        origin: Option<Place>,
     },
     /// The one that has waited longest in [`ReleaseQueue::releasers`].
     Releaser,
-    /// The one of a pointer that is gone. Where it is to release has not been asked yet.
+    /// The one of a pointer that is gone, where it is to release has not been asked yet; or the origin of a pointer that a C
+    /// function was to release, and never will.
     Dead(Place),
     /// The one of a pointer that is gone, and this is its queue.
     Waiting(Place),
@@ -53,10 +58,15 @@ enum Job {
 
 impl Jobs {
     /// Has `function` release what is at `address`. May be called in the midst of a garbage collection.
-    pub fn push(&self, function: NativeFunction, address: usize) {
+    pub fn push(&self, function: NativeFunction, address: usize, origin: Option<Place>) {
+        let job = Job::Native {
+            function,
+            address,
+            origin,
+        };
         match self.closed.load(Relaxed) {
-            true => default_jobs().add(Job::Native { function, address }),
-            false => self.add(Job::Native { function, address }),
+            true => default_jobs().add(job),
+            false => self.add(job),
         }
     }
 
@@ -68,7 +78,7 @@ impl Jobs {
     }
 }
 
-/// The pointer of the releaser at `place` is being swept. May be called in the midst of a garbage collection.
+/// The pointer for which something is kept at `place` is being swept. May be called in the midst of a garbage collection.
 pub fn bury(place: Place) {
     if !exit::is_over() {
         default_jobs().add(Job::Dead(place));
@@ -137,6 +147,10 @@ impl DataTypeFunctions for ReleaseQueue {
             marker.mark(first);
             marker.mark(last);
         }
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + size_of::<Jobs>() + self.jobs.jobs.len() * size_of::<Job>()
     }
 }
 
@@ -213,16 +227,28 @@ impl ReleaseQueue {
     /// that nobody is kept here for ever. Returns how many. What a job raises is reported.
     pub fn drain(&self, ruby: &Ruby, max: usize, occasion: Occasion) -> Result<usize, Error> {
         let mut done = 0;
+        let cause = Cause::of(ruby, Some(occasion));
         let due = self.jobs.jobs.len().min(max);
         while done < due
             && let Some(job) = self.jobs.jobs.pop()
         {
             done += 1;
             match job {
-                Job::Native { function, address } => function.call(address),
-                Job::Dead(place) => Releaser::bury_at(ruby, place)?,
+                Job::Native {
+                    function,
+                    address,
+                    origin,
+                } => native::release_dead(ruby, function, address, origin, cause)?,
+                Job::Dead(place) => match register::get(ruby, place) {
+                    Some(Kept::Releaser(releaser)) => Releaser::bury_at(ruby, releaser, place)?,
+                    Some(Kept::Origin(origin)) => {
+                        register::take(ruby, place);
+                        watch::left(ruby, origin)?;
+                    }
+                    None => {}
+                },
                 Job::Waiting(place) => {
-                    if let Some(releaser) = register::take(ruby, place) {
+                    if let Some(releaser) = register::take_releaser(ruby, place) {
                         Releaser::run(ruby, releaser, occasion)?;
                     }
                 }

@@ -1,4 +1,5 @@
-//! The releasers of the pointers that are alive: what a release needs is still there when its pointer is gone.
+//! The releasers of the pointers that are alive: what a release needs is still there when its pointer is gone. A
+//! pointer that a C function releases has none, but where somebody watches its origin is kept here.
 //!
 //! Ruby's finalizer table would do, at a price: an Array for each pointer, which every collection walks, and a call for
 //! each, also for those that were freed (adr/0005).
@@ -6,7 +7,10 @@
 use std::{
     cell::Cell,
     num::NonZeroU32,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
 };
 
 use magnus::{
@@ -44,29 +48,60 @@ pub struct Place(NonZeroU32);
 #[derive(TypedData)]
 #[magnus(class = "SafePointer::Page", free_immediately, mark, compact, size)]
 struct Page {
-    releasers: Box<[Cell<Option<Opaque<Value>>>]>,
+    kept: Box<[Cell<Option<Opaque<Value>>>]>,
 }
 
 impl DataTypeFunctions for Page {
     fn mark(&self, marker: &Marker) {
-        for releaser in self.releasers.iter().filter_map(Cell::get) {
-            marker.mark_movable(releaser);
+        for kept in self.kept.iter().filter_map(Cell::get) {
+            marker.mark_movable(kept);
         }
     }
 
     fn compact(&self, compactor: &Compactor) {
-        for cell in &self.releasers {
-            cell.set(cell.get().map(|releaser| compactor.location(releaser)));
+        for cell in &self.kept {
+            cell.set(cell.get().map(|kept| compactor.location(kept)));
         }
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.kept)
+    }
+}
+
+/// What is kept for a pointer.
+pub enum Kept {
+    Releaser(Obj<Releaser>),
+    /// A `SafePointer::Diagnostics::Origin`.
+    Origin(Value),
+}
+
+impl From<Value> for Kept {
+    fn from(kept: Value) -> Self {
+        Obj::try_convert(kept).map_or(Self::Origin(kept), Self::Releaser)
+    }
+}
+
+/// Where a pointer has its place in memory that begins as zeroes. Atomic, as a frozen pointer can be in several Ractors.
+#[repr(transparent)]
+pub struct PlaceCell(AtomicU32);
+
+impl PlaceCell {
+    pub fn get(&self) -> Option<Place> {
+        Place::from_number(self.0.load(Relaxed))
+    }
+
+    pub fn set(&self, place: Place) {
+        self.0.store(place.0.get(), Relaxed);
+    }
+
+    pub fn take(&self) -> Option<Place> {
+        Place::from_number(self.0.swap(0, Relaxed))
     }
 }
 
 impl Place {
-    pub fn number(self) -> u32 {
-        self.0.get()
-    }
-
-    pub fn from_number(number: u32) -> Option<Self> {
+    fn from_number(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
     }
 
@@ -91,8 +126,9 @@ fn with_register<T>(body: impl FnOnce(&mut Register) -> T) -> T {
     body(&mut REGISTER.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Keeps `releaser` until [`take`].
-pub fn keep(ruby: &Ruby, releaser: Obj<Releaser>) -> Place {
+/// Keeps `value`, a releaser or an origin, until [`take`].
+#[inline(always)]
+pub fn keep(ruby: &Ruby, value: Value) -> Place {
     loop {
         let vacant = with_register(|register| {
             let place = register.vacant.pop()?;
@@ -101,7 +137,7 @@ pub fn keep(ruby: &Ruby, releaser: Obj<Releaser>) -> Place {
             Some((place, cell))
         });
         if let Some((place, (page, index))) = vacant {
-            page.releasers[index].set(Some(releaser.as_value().into()));
+            page.kept[index].set(Some(value.into()));
             return place;
         }
         add_page(ruby);
@@ -109,8 +145,8 @@ pub fn keep(ruby: &Ruby, releaser: Obj<Releaser>) -> Place {
 }
 
 fn add_page(ruby: &Ruby) {
-    let releasers = (0..PAGE).map(|_| Cell::new(None)).collect();
-    let page = ruby.obj_wrap(Page { releasers });
+    let kept = (0..PAGE).map(|_| Cell::new(None)).collect();
+    let page = ruby.obj_wrap(Page { kept });
     ruby.gc_register_mark_object(page);
     with_register(|register| {
         let first = register.pages.len() as u32 * PAGE + 1;
@@ -122,22 +158,45 @@ fn add_page(ruby: &Ruby) {
     });
 }
 
-/// The releaser at `place`.
-pub fn get(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
+/// What is kept at `place`.
+pub fn get(ruby: &Ruby, place: Place) -> Option<Kept> {
     let (page, index) = with_register(|register| register.cell(ruby, place))?;
-    let releaser = page.releasers[index].get()?;
-    Obj::try_convert(ruby.get_inner(releaser)).ok()
+    Some(Kept::from(ruby.get_inner(page.kept[index].get()?)))
 }
 
-/// The releaser at `place`, which is vacant afterwards.
-pub fn take(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
+/// What is kept at `place`, which is vacant afterwards.
+pub fn take(ruby: &Ruby, place: Place) -> Option<Kept> {
     let (page, index) = with_register(|register| register.cell(ruby, place))?;
-    let releaser = page.releasers[index].take()?;
+    let kept = page.kept[index].take()?;
     with_register(|register| {
         register.vacant.push(place);
         register.kept -= 1;
     });
-    Obj::try_convert(ruby.get_inner(releaser)).ok()
+    Some(Kept::from(ruby.get_inner(kept)))
+}
+
+/// The releaser at `place`, which is vacant afterwards.
+pub fn take_releaser(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
+    match take(ruby, place)? {
+        Kept::Releaser(releaser) => Some(releaser),
+        Kept::Origin(_) => None,
+    }
+}
+
+/// The origin at `place`, which is vacant afterwards.
+pub fn take_origin(ruby: &Ruby, place: Place) -> Option<Value> {
+    match take(ruby, place)? {
+        Kept::Releaser(_) => None,
+        Kept::Origin(origin) => Some(origin),
+    }
+}
+
+/// The origin at `place`, which stays there.
+pub fn origin(ruby: &Ruby, place: Place) -> Option<Value> {
+    match get(ruby, place)? {
+        Kept::Releaser(_) => None,
+        Kept::Origin(origin) => Some(origin),
+    }
 }
 
 /// Whether nothing is left.
@@ -145,16 +204,20 @@ pub fn is_empty() -> bool {
     with_register(|register| register.kept == 0)
 }
 
-/// Takes out what is left, one after another. The places stay taken: pointers still refer to them.
+/// Takes out the releasers that are left, one after another. The places stay taken: pointers still refer to them.
 pub fn take_all(ruby: &Ruby) -> impl Iterator<Item = Obj<Releaser>> {
     let mut numbers = 1..;
     std::iter::from_fn(move || {
         loop {
             let place = Place::from_number(numbers.next()?)?;
             let (page, index) = with_register(|register| register.cell(ruby, place))?;
-            if let Some(releaser) = page.releasers[index].take() {
+            let cell = &page.kept[index];
+            if let Some(Kept::Releaser(releaser)) =
+                cell.get().map(|kept| Kept::from(ruby.get_inner(kept)))
+            {
+                cell.set(None);
                 with_register(|register| register.kept -= 1);
-                return Obj::try_convert(ruby.get_inner(releaser)).ok();
+                return Some(releaser);
             }
         }
     })

@@ -23,13 +23,15 @@ use crate::{
     carrier,
     class_info::{self, ReleaseName},
     errors::{self, Occasion},
-    ffi,
+    exit, ffi,
     guard::Own,
     process::{self, ForkPolicy},
     queue::ReleaseQueue,
     register::{self, Place},
+    stats::{Cause, Ending},
 };
 
+mod account;
 mod class;
 mod extras;
 mod kin;
@@ -41,6 +43,7 @@ mod turns;
 mod variables;
 mod weak;
 
+use account::Account;
 pub use class::init;
 use extras::Extras;
 pub use kin::{Due, Kin, settle, tie};
@@ -81,6 +84,7 @@ pub struct Releaser {
     address: Option<usize>,
     /// The fork of the process in which the pointer was made.
     generation: u32,
+    account: Account,
     message: Cell<Message>,
     /// The very object that was wrapped. `nil` after the release.
     held: Cell<Opaque<Value>>,
@@ -96,6 +100,10 @@ pub struct Releaser {
 }
 
 impl DataTypeFunctions for Releaser {
+    fn free(self: Box<Self>) {
+        self.write_off();
+    }
+
     fn mark(&self, marker: &Marker) {
         for cell in self.cells() {
             marker.mark_movable(cell.get());
@@ -115,6 +123,12 @@ impl DataTypeFunctions for Releaser {
         for cell in self.cells() {
             cell.set(compactor.location(cell.get()));
         }
+    }
+
+    /// What only this object has. What it refers to are objects of their own, and native memory is the pointer's.
+    fn size(&self) -> usize {
+        let extras = self.extras.get().map_or(0, |extras| extras.memory());
+        size_of::<Self>() + extras
     }
 }
 
@@ -144,7 +158,7 @@ impl Releaser {
             Some(0) => State::null(),
             _ => State::owned(),
         };
-        let state = (state, address);
+        let state = (state, address, Account::new());
         Self::make(ruby, class, held, callable, message, state)
     }
 
@@ -157,16 +171,16 @@ impl Releaser {
     ) -> Result<Obj<Self>, Error> {
         let class = pointer.class();
         let address = address(ruby, held)?;
+        // The pointer has been counted when it was made, and at its end if that has come.
+        let account = match state.is_released() || state.is_detached() {
+            true => Account::new(),
+            false => Account::continued(),
+        };
         let make = |state| {
             let callable = class.as_value();
-            Self::make(
-                ruby,
-                class,
-                held,
-                callable,
-                Message::Release(None),
-                (state, address),
-            )
+            let message = Message::Release(None);
+            let state = (state, address, account);
+            Self::make(ruby, class, held, callable, message, state)
         };
         // Whoever is releasing it has the pointer object, or there is nothing left to release.
         if !state.is_owned() {
@@ -184,13 +198,14 @@ impl Releaser {
         held: Value,
         callable: Value,
         message: Message,
-        (state, address): (State, Option<usize>),
+        (state, address, account): (State, Option<usize>, Account),
     ) -> Obj<Self> {
         let nil = Opaque::from(ruby.qnil().as_value());
         let releaser = ruby.obj_wrap(Self {
             state,
             address,
             generation: process::generation(),
+            account,
             message: Cell::new(message),
             held: Cell::new(nil),
             callable: Cell::new(nil),
@@ -235,12 +250,14 @@ impl Releaser {
     ) -> Result<Claim, Error> {
         lease::end_of_the_dead(ruby, rb_self)?;
         let claim = family::claim(&Kin(rb_self), Trigger::Free);
-        if claim == Claim::Deferred {
-            match (pointer, own()?) {
+        match claim {
+            Claim::Won => {}
+            Claim::Deferred => match (pointer, own()?) {
                 // The wait may be for what only the pointer keeps: it must not be kept itself.
                 (Some(pointer), None) => Self::know_owner(ruby, rb_self, pointer)?,
                 (pointer, own) => Request::set(rb_self, pointer, own),
-            }
+            },
+            Claim::Refused => rb_self.settle_account(ruby, false)?,
         }
         Ok(claim)
     }
@@ -253,8 +270,9 @@ impl Releaser {
         match Self::claim(ruby, rb_self, pointer, || Ok(None))? {
             Claim::Won => {
                 let result = rb_self.call_claimed(ruby);
+                let ending = Ending::new(Cause::Free, &result);
                 let ended = errors::despite(&result, || {
-                    Self::finish(ruby, rb_self, pointer, Occasion::Child)
+                    Self::finish(ruby, rb_self, pointer, ending, Occasion::Child)
                 });
                 // Until here: the state lives in the object.
                 black_box(rb_self);
@@ -276,6 +294,7 @@ impl Releaser {
     /// @return [nil]
     fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
         let id = args.first().copied();
+        exit::report(ruby)?;
         let pointer = pointer(ruby, rb_self, id)?;
         if id.is_none() {
             return Self::finalize(ruby, rb_self, pointer, None);
@@ -287,10 +306,7 @@ impl Releaser {
     }
 
     /// Releases because the pointer, whose releaser is at `place`, is gone; or has it wait in its queue.
-    pub fn bury_at(ruby: &Ruby, place: Place) -> Result<(), Error> {
-        let Some(rb_self) = register::get(ruby, place) else {
-            return Ok(());
-        };
+    pub fn bury_at(ruby: &Ruby, rb_self: Obj<Self>, place: Place) -> Result<(), Error> {
         match rb_self.queue(ruby) {
             // What leases keep off may have been asked for, and is carried out without a queue.
             Some(queue) if rb_self.state.leases() == 0 && !process::is_ending(ruby)? => {
@@ -347,15 +363,15 @@ impl Releaser {
     ) -> Result<(), Error> {
         match (family::claim(&Kin(rb_self), Trigger::Finalizer), occasion) {
             (Claim::Won, _) => {
-                let class = rb_self.pointer_class(ruby);
                 let result = rb_self.call_claimed(ruby);
+                let ending = Ending::new(Cause::of(ruby, occasion), &result);
                 let ended = errors::despite(&result, || {
                     let occasion = occasion.unwrap_or(Occasion::Child);
-                    Self::finish(ruby, rb_self, pointer, occasion)
+                    Self::finish(ruby, rb_self, pointer, ending, occasion)
                 });
                 let reported = match (result, occasion) {
                     (Err(error), Some(occasion)) => {
-                        errors::report(ruby, error, class, rb_self.address, occasion)
+                        errors::report(ruby, error, &rb_self.subject(ruby), occasion)
                     }
                     (result, _) => result,
                 };
@@ -370,12 +386,16 @@ impl Releaser {
             }
             (Claim::Refused, Some(occasion)) => {
                 rb_self.discount(ruby);
+                let gone = !process::is_ending(ruby)?;
+                let settled = rb_self.settle_account(ruby, gone);
                 // Only for a parent's sake: at the end of the process somebody may still ask for the release.
                 match Kin(rb_self).tie() {
                     Some(tie) if tie.bond == Bond::Before => {
-                        settle(ruby, family::abandon(&Kin(rb_self)), occasion)
+                        let abandon = || settle(ruby, family::abandon(&Kin(rb_self)), occasion);
+                        let abandoned = errors::despite(&settled, abandon);
+                        settled.and(abandoned)
                     }
-                    _ => Ok(()),
+                    _ => settled,
                 }
             }
             (Claim::Refused, None) => Ok(()),
@@ -394,8 +414,9 @@ impl Releaser {
             result = rb_self.send(ruby, held);
         }
         if won {
+            let ending = Ending::new(Cause::Free, &result);
             let ended = errors::despite(&result, || {
-                Self::finish(ruby, rb_self, pointer, Occasion::Child)
+                Self::finish(ruby, rb_self, pointer, ending, Occasion::Child)
             });
             result = result.and(ended);
         }
@@ -410,8 +431,9 @@ impl Releaser {
         };
         rb_self.let_go(ruby);
         rb_self.count(ruby);
-        settle(ruby, due, Occasion::Child)?;
-        Ok(Some(held))
+        let told = rb_self.detach_account(ruby);
+        errors::despite(&told, || settle(ruby, due, Occasion::Child))?;
+        told.map(|()| Some(held))
     }
 
     /// Calls the release callable with the wrapped object, if it has not been called yet.
@@ -459,14 +481,22 @@ impl Releaser {
         ruby: &Ruby,
         rb_self: Obj<Self>,
         pointer: Option<Value>,
+        ending: Ending,
         occasion: Occasion,
     ) -> Result<(), Error> {
-        let (due, ended) = Self::end(ruby, rb_self, pointer);
-        ended.and(settle(ruby, due, occasion))
+        let (due, ended) = Self::end(ruby, rb_self, pointer, ending);
+        let settled = errors::despite(&ended, || settle(ruby, due, occasion));
+        ended.and(settled)
     }
 
     /// Ends the release of `pointer`: makes it NULL, and lets go of what the release needed.
-    fn end(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> (Due, Result<(), Error>) {
+    fn end(
+        ruby: &Ruby,
+        rb_self: Obj<Self>,
+        pointer: Option<Value>,
+        ending: Ending,
+    ) -> (Due, Result<(), Error>) {
+        let watched = rb_self.close_account(ending);
         let due = family::finish(&Kin(rb_self));
         rb_self.let_go(ruby);
         rb_self.guarded.replace(None);
@@ -477,7 +507,12 @@ impl Releaser {
             }
             None => Ok(()),
         };
-        (due, set_null(ruby, pointer).and(nulled))
+        let nulled = set_null(ruby, pointer).and(nulled);
+        let told = match watched {
+            true => rb_self.tell_of_end(ruby, ending),
+            false => Ok(()),
+        };
+        (due, nulled.and(told))
     }
 
     fn let_go(&self, ruby: &Ruby) {
@@ -531,6 +566,11 @@ impl Releaser {
     /// Has this release be that of `other` too, a pointer that is destroyed with this one.
     pub fn add_within(ruby: &Ruby, rb_self: Obj<Self>, other: Value) -> Result<(), Error> {
         rb_self.extras().within.add(ruby, rb_self, other)
+    }
+
+    /// What releases it. Nil after the release.
+    pub fn callable(&self, ruby: &Ruby) -> Value {
+        ruby.get_inner(self.callable.get())
     }
 
     /// The class of the pointer object.
@@ -681,6 +721,7 @@ fn set_null_within(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
     let Some(left) = releaser.within(ruby)? else {
         return Ok(());
     };
+    let mut told = Ok(());
     while let Some(pointer) = left.pop::<Option<Value>>()? {
         if let Some(releaser) = carrier::find(ruby, pointer)?
             && !releaser.state.is_detached()
@@ -691,10 +732,12 @@ fn set_null_within(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
             releaser.let_go(ruby);
             releaser.discount(ruby);
             ffi::set_null(ruby, pointer)?;
+            let settled = errors::despite(&told, || releaser.settle_account(ruby, false));
+            told = told.and(settled);
             if let Some(more) = releaser.within(ruby)? {
                 left.concat(more)?;
             }
         }
     }
-    Ok(())
+    told
 }

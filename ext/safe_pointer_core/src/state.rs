@@ -283,6 +283,11 @@ impl State {
         self.load() & (PHASE | ASKED) == OWNED
     }
 
+    /// Whether the pointer is neither being released, nor released or given away. Its release may be waiting.
+    pub fn is_alive(&self) -> bool {
+        self.load() & PHASE == OWNED
+    }
+
     /// Whether the finalizer may release.
     pub fn autorelease(&self) -> bool {
         self.load() & AUTORELEASE_OFF == 0

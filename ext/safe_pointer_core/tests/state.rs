@@ -254,10 +254,14 @@ fn a_release_that_waits_is_no_longer_owned_and_not_yet_released() {
         assert!(state.is_owned());
         assert_eq!(state.claim(trigger), Deferred);
         assert!(!state.is_owned());
+        assert!(state.is_alive());
         assert!(!state.is_released());
         assert!(!state.detach());
         assert!(!state.is_detached());
         assert_eq!(state.end_lease(), Due(trigger));
+        assert!(!state.is_alive());
+        state.finish();
+        assert!(!state.is_alive());
     }
 }
 

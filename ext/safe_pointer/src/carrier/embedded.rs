@@ -22,10 +22,7 @@ use std::{
     ffi::{c_int, c_void},
     hint::black_box,
     ptr::{self, NonNull},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+    sync::OnceLock,
 };
 
 use magnus::{
@@ -38,7 +35,13 @@ use rb_sys::{RUBY_DATA_FUNC, VALUE, rb_data_type_t, size_t};
 use safe_pointer_core::State;
 
 use super::{data, image};
-use crate::{ffi, native::NativeRelease, queue, register::Place, releaser::Releaser};
+use crate::{
+    ffi,
+    native::NativeRelease,
+    queue,
+    register::{Place, PlaceCell},
+    releaser::Releaser,
+};
 
 /// `RUBY_TYPED_EMBEDDABLE` of Ruby 3.3 and later: the data is inside the object, so it has no block that
 /// could be longer. Earlier Rubies do not have the flag and never set the bit.
@@ -51,9 +54,9 @@ const NATIVE: VALUE = 1;
 #[repr(C)]
 struct Plain {
     held: Cell<VALUE>,
-    /// Where the releaser is kept that the pointer is to be released by when it is dead; 0 if there is none. Atomic, as a
-    /// frozen pointer can be in several Ractors.
-    place: AtomicU32,
+    /// Where the releaser is kept that the pointer is to be released by when it is dead; where the pointer has none, its
+    /// origin.
+    place: PlaceCell,
 }
 
 /// Our part of a block of a class that is released by a C function.
@@ -112,6 +115,8 @@ pub struct NativeSlot<'a> {
     pub state: &'a State,
     /// Stays when the pointer is NULL.
     pub address: usize,
+    /// Where that of the pointer is kept, if somebody watched when it was made.
+    pub origin: &'a PlaceCell,
 }
 
 impl Slot {
@@ -149,11 +154,11 @@ impl Slot {
     }
 
     pub fn set_place(&self, place: Place) {
-        self.plain().place.store(place.number(), Relaxed);
+        self.plain().place.set(place);
     }
 
     pub fn take_place(&self) -> Option<Place> {
-        Place::from_number(self.plain().place.swap(0, Relaxed))
+        self.plain().place.take()
     }
 
     /// Whether [`set_native`](Self::set_native) can be done.
@@ -169,8 +174,12 @@ impl Slot {
         if let Some(native) = self.native()
             && let Some(release) = native_release(held)
         {
-            let (state, address) = (&native.state, native.address.get());
-            return Held::Native(release, NativeSlot { state, address });
+            let slot = NativeSlot {
+                state: &native.state,
+                address: native.address.get(),
+                origin: &native.plain.place,
+            };
+            return Held::Native(release, slot);
         }
         // SAFETY: the slot holds a releaser, which the pointer's `mark` keeps alive.
         let value = unsafe { Value::from_raw(held) };
@@ -306,7 +315,7 @@ unsafe extern "C" fn free_plain(block: *mut c_void) {
     {
         // SAFETY: Ruby calls with the block of an object of ours.
         let place = unsafe { &part.as_ref().place };
-        if let Some(place) = Place::from_number(place.swap(0, Relaxed)) {
+        if let Some(place) = place.take() {
             queue::bury(place);
         }
     }
@@ -323,23 +332,41 @@ unsafe extern "C" fn free_native(block: *mut c_void) {
         // SAFETY: Ruby calls with the block of an object of ours that has the longer part.
         let native = unsafe { part.as_ref() };
         if let Some(release) = native_release(native.plain.held.get()) {
-            release.bury(&native.state, native.address.get());
+            let origin = native.plain.place.take();
+            release.bury(&native.state, native.address.get(), origin);
         }
     }
     // SAFETY: handed on.
     unsafe { free_plain(block) };
 }
 
-unsafe extern "C" fn size_plain(block: *const c_void) -> size_t {
+/// The block, and as ffi has it for memory of its own, the native memory that goes with it.
+fn size(block: *const c_void, part: usize) -> size_t {
     // SAFETY: as in `mark`.
     let size = inherited().size.map_or(0, |size| unsafe { size(block) });
-    size + size_of::<Plain>() as size_t
+    let Some(layout) = LAYOUT.get() else {
+        return size;
+    };
+    let padding = layout.offset - layout.blank.len();
+    let mut native_size = 0;
+    visit(block.cast_mut(), |held| {
+        // SAFETY: Ruby asks for the size of live objects, whose slots hold 0, which is `false`, or a live object.
+        let held = unsafe { Value::from_raw(held.get()) };
+        if held.to_bool()
+            && let Ok(releaser) = Obj::<Releaser>::try_convert(held)
+        {
+            native_size = releaser.counted();
+        }
+    });
+    size + (padding + part + native_size) as size_t
+}
+
+unsafe extern "C" fn size_plain(block: *const c_void) -> size_t {
+    size(block, size_of::<Plain>())
 }
 
 unsafe extern "C" fn size_native(block: *const c_void) -> size_t {
-    // SAFETY: as in `mark`.
-    let size = inherited().size.map_or(0, |size| unsafe { size(block) });
-    size + size_of::<Native>() as size_t
+    size(block, size_of::<Native>())
 }
 
 unsafe extern "C" fn allocate_plain(class: VALUE) -> VALUE {

@@ -5,7 +5,14 @@ use magnus::{
 };
 
 use super::{Message, Releaser, define_finalizer, variables};
-use crate::options;
+use crate::{
+    hidden::Hidden,
+    options,
+    watch::{self, Watch},
+};
+
+/// Of classes whose instances have been attached a releaser.
+static CHECKED: Hidden = Hidden::new("safe_pointer_callable_checked");
 
 /// The release of `held`: a pointer, a struct, or whatever else the callable takes.
 ///
@@ -18,7 +25,9 @@ use crate::options;
 /// @raise [TypeError] if `held` is nil
 /// @raise [RuntimeError] if there is no callable, or it does not answer `call`
 fn new(ruby: &Ruby, class: RClass, args: &[Value]) -> Result<Obj<Releaser>, Error> {
-    make(ruby, class, args, |_| Ok(()))
+    make(ruby, class, args, |releaser| {
+        Releaser::open_account(ruby, releaser)
+    })
 }
 
 /// The release of `held` when `owner` is gone, in one line: makes a releaser and defines it as the owner's
@@ -34,9 +43,30 @@ fn new(ruby: &Ruby, class: RClass, args: &[Value]) -> Result<Obj<Releaser>, Erro
 /// @raise [ArgumentError, FrozenError] if Ruby allows `owner` no finalizer
 fn attach(ruby: &Ruby, class: RClass, args: &[Value]) -> Result<Obj<Releaser>, Error> {
     ruby.check_arity(args.len(), 2..5)?;
+    let owner = args[0];
     make(ruby, class, &args[1..], |releaser| {
-        define_finalizer(args[0], releaser)
+        check_capture(ruby, owner, releaser)?;
+        define_finalizer(owner, releaser)?;
+        Releaser::open_account(ruby, releaser)
     })
+}
+
+/// The callable of `owner` must not keep it alive. Once for a class is enough, as those of the others come from the same
+/// code.
+fn check_capture(ruby: &Ruby, owner: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+    let class = owner.class().as_value();
+    if CHECKED.get(class).is_some() && !watch::is(Watch::Trace) {
+        return Ok(());
+    }
+    if !class.is_frozen() {
+        CHECKED.set(class, ruby.qtrue().as_value())?;
+    }
+    watch::check_capture(ruby, owner, releaser.callable(ruby))
+}
+
+/// The release of something that is neither a pointer nor anything like one, and so is not counted.
+fn job(ruby: &Ruby, class: RClass, args: &[Value]) -> Result<Obj<Releaser>, Error> {
+    make(ruby, class, args, |_| Ok(()))
 }
 
 fn make(
@@ -84,6 +114,7 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     for id in [&super::CALL, &super::RELEASE] {
         LazyId::force(id, ruby);
     }
+    CHECKED.init(ruby);
     // The release of one pointer, for objects that own a pointer without being one.
     //
     // It can be defined as the finalizer of its owner ({Releaser.attach} does that), which keeps it. It may be asked
@@ -92,6 +123,9 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     class.undef_default_alloc_func();
     class.define_singleton_method("new", method!(new, -1))?;
     class.define_singleton_method("attach", method!(attach, -1))?;
+    class
+        .singleton_class()?
+        .define_private_method("job", method!(job, -1))?;
     class.define_method("call", method!(Releaser::call, -1))?;
     class.define_method("free", method!(free, 0))?;
     class.define_method("release", method!(Releaser::release, 1))?;

@@ -34,6 +34,8 @@ pub struct Extras {
     pub waiting: Cell<bool>,
     /// Whether what waits in the queue has been claimed already.
     pub due: Cell<bool>,
+    /// Where and when the pointer was made, if somebody watched.
+    pub origin: Cell<Option<Opaque<Value>>>,
     /// What goes before the policy of the pointer's class.
     pub fork_policy: Cell<Option<ForkPolicy>>,
 }
@@ -49,6 +51,13 @@ impl Extras {
         std::mem::replace(&mut current, tie)
     }
 
+    /// In bytes.
+    pub fn memory(&self) -> usize {
+        let lessees = self.lessees.try_borrow();
+        let capacity = lessees.map_or(0, |lessees| lessees.capacity());
+        size_of::<Self>() + capacity * size_of::<Opaque<Value>>()
+    }
+
     /// Calls `visit` with each reference. A GC finds nothing borrowed: nothing that can start one runs meanwhile.
     pub fn mark(&self, marker: &Marker) {
         if let Some((parent, _)) = self.tie() {
@@ -62,8 +71,10 @@ impl Extras {
         {
             request.mark(marker);
         }
-        if let Some(next) = self.next.get() {
-            marker.mark(next);
+        for cell in [&self.next, &self.origin] {
+            if let Some(value) = cell.get() {
+                marker.mark(value);
+            }
         }
         self.owner.mark(marker);
         self.within.mark(marker);

@@ -16,6 +16,7 @@ use super::{Releaser, request::Request};
 use crate::{
     errors::{self, Occasion},
     process,
+    stats::{Cause, Ending},
 };
 
 /// A releaser as one of a family.
@@ -90,15 +91,19 @@ pub fn settle(ruby: &Ruby, mut due: Due, occasion: Occasion) -> Result<(), Error
             (Trigger::Free, Some(pointer), Some(own)) => own.run(ruby, releaser, pointer),
             _ => releaser.call_claimed(ruby),
         };
-        let class = releaser.pointer_class(ruby);
+        let cause = match trigger {
+            Trigger::Free => Cause::Free,
+            Trigger::Finalizer => Cause::of(ruby, Some(occasion)),
+        };
+        let ending = Ending::new(cause, &result);
         let mut next = None;
         let ended = errors::despite(&result, || {
             let ended;
-            (next, ended) = Releaser::end(ruby, releaser, pointer);
+            (next, ended) = Releaser::end(ruby, releaser, pointer, ending);
             ended
         });
         let reported =
-            result.or_else(|error| errors::report(ruby, error, class, releaser.address, occasion));
+            result.or_else(|error| errors::report(ruby, error, &releaser.subject(ruby), occasion));
         left = left.and(reported).and(ended);
         if left.is_err() {
             let rest = errors::despite(&left, || settle(ruby, next, occasion));

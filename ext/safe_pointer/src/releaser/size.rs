@@ -3,6 +3,7 @@
 use magnus::Ruby;
 
 use super::Releaser;
+use crate::stats;
 
 impl Releaser {
     /// In bytes.
@@ -29,9 +30,15 @@ impl Releaser {
         self.tell(ruby, 0);
     }
 
+    /// How much of it is counted now.
+    pub fn counted(&self) -> usize {
+        self.extras.get().map_or(0, |extras| extras.counted.get())
+    }
+
     fn tell(&self, ruby: &Ruby, count: usize) {
         if let Some(extras) = self.extras.get() {
             let before = extras.counted.replace(count);
+            stats::resized(before, count);
             // Neither exceeds isize::MAX, as `set_size` is given none that does.
             ruby.gc_adjust_memory_usage(count as isize - before as isize);
         }
