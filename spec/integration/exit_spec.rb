@@ -31,6 +31,19 @@ RSpec.describe "the end of the process" do
     end
   end
 
+  it "releases the others where the report of an error fails" do
+    child = run_ruby(<<~RUBY)
+      def Warning.warn(*) = raise(IOError, "closed")
+      $handles = %i[first second third].map do |name|
+        SafePointer.new(events.raw(name)) do |raw|
+          Oracle.free(raw)
+          raise IOError, "busy"
+        end
+      end
+    RUBY
+    expect(child.events).to contain_exactly(%i[released first], %i[released second], %i[released third])
+  end
+
   it "comes after all at_exit handlers, in which pointers can be used and freed" do
     child = run_ruby(<<~RUBY)
       $kept = Handle.new(events.raw(:kept))

@@ -31,6 +31,25 @@ RSpec.describe "garbage collection of SafePointers" do
     expect(log).to eq [:released, :collected]
   end
 
+  # Ruby tells the fiber that collects what is to be done afterwards. An enumerator's makes an array for what it is to
+  # return, and goes to sleep. The first one makes other objects, too, and is told in time.
+  it "releases what is found dead after a fiber has collected and never went on" do
+    names = %i[a b c d e f]
+    log = in_child do |events|
+      sleeping = names.each_slice(2).map do |before, after|
+        out_of_reach { Handle.new(events.raw(before)) }
+        enumerator = Enumerator.new { |numbers| GC.stress = true and numbers << 1 }
+        enumerator.next
+        GC.stress = false
+        out_of_reach { Handle.new(events.raw(after)) }
+        full_gc
+        enumerator
+      end
+      events << [:collected, sleeping.size]
+    end
+    expect(log).to eq [*names.map { |name| [:released, name] }, [:collected, 3]]
+  end
+
   it "leaves a pointer in use alone" do
     log = in_child do |events|
       pointer = Handle.new(events.raw)

@@ -49,7 +49,7 @@ fn ensure<F: FnOnce() -> Result<(), Error>>(body: F) -> Result<(), Error> {
 /// When a release ran that nobody is waiting for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
-    /// Ruby called the finalizer of its pointer, or of one that it waited for.
+    /// Its pointer was found dead, or one that it waited for; or the process ends.
     Finalizer,
     /// It was its turn in a queue.
     Queue,

@@ -7,19 +7,16 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use magnus::{
-    Error, Object, RArray, RClass, RModule, Ruby, TryConvert, Value, method,
+    Error, Object, RArray, RModule, Ruby, TryConvert, Value, method,
     prelude::*,
     rb_sys::{AsRawValue, protect},
-    typed_data::Obj,
 };
 use safe_pointer_core::Trigger;
 
 use crate::{
     carrier::{self, Holder},
     errors::Occasion,
-    ffi, native, process,
-    queue::{self, ReleaseQueue},
-    register,
+    ffi, native, process, queue, register,
     releaser::Releaser,
     stats::Cause,
     watch::{self, Watch},
@@ -71,65 +68,88 @@ fn wait_for_end(ruby: &Ruby, finalizer: Value) -> Result<(), Error> {
 }
 
 fn release_all(ruby: &Ruby) -> Result<(), Error> {
+    let mut end = End {
+        released: 0,
+        first_error: Ok(()),
+    };
     // Releases may make pointers, and a collection that they begin may put more into the queues.
     for _ in 0..ROUNDS {
+        end.released = 0;
         // Queues first: what Ruby releases there may use what a C function releases.
-        if drain_queues(ruby)? + release_registered(ruby)? + release_natives(ruby)? == 0 {
+        end.drain_queues(ruby);
+        let looked = end.release_pointers(ruby);
+        end.note(looked);
+        if end.released == 0 {
             break;
         }
     }
     OVER.store(true, Relaxed);
-    Ok(())
+    // What was found dead in between.
+    end.drain_queues(ruby);
+    end.first_error
 }
 
-fn drain_queues(ruby: &Ruby) -> Result<usize, Error> {
-    let mut released = 0;
-    for queue in all(ruby, queue::class(ruby)?)? {
-        let queue = Obj::<ReleaseQueue>::try_convert(queue)?;
-        released += queue.drain(ruby, usize::MAX, Occasion::Finalizer)?;
-    }
-    Ok(released)
+/// What has been done at the end of the process. An error, where a release or the report of its error has failed, does not
+/// keep the others from theirs.
+struct End {
+    released: usize,
+    first_error: Result<(), Error>,
 }
 
-fn release_registered(ruby: &Ruby) -> Result<usize, Error> {
-    let mut released = 0;
-    if register::is_empty() {
-        return Ok(released);
-    }
-    for pointer in all(ruby, ffi::pointer_class(ruby)?)? {
-        if let Some(releaser) = carrier::give_up(ruby, pointer) {
-            released += 1;
-            Releaser::bury(ruby, releaser, Some(pointer))?;
+impl End {
+    fn note(&mut self, result: Result<(), Error>) {
+        if self.first_error.is_ok() {
+            self.first_error = result;
         }
     }
-    // Those of the pointers of other Ractors, of which Ruby does not tell.
-    for releaser in register::take_all(ruby) {
-        released += 1;
-        Releaser::bury(ruby, releaser, None)?;
-    }
-    Ok(released)
-}
 
-fn release_natives(ruby: &Ruby) -> Result<usize, Error> {
-    let mut released = 0;
-    if carrier::has_natives() {
-        for pointer in all(ruby, ffi::pointer_class(ruby)?)? {
-            if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)?
-                && release.release(slot, Trigger::Finalizer)
+    fn drain_queues(&mut self, ruby: &Ruby) {
+        for queue in queue::all() {
+            let queue = ruby.get_inner(queue);
+            // An error has taken a job with it, so this ends.
+            while let Err(error) = queue
+                .drain(ruby, usize::MAX, Occasion::Finalizer)
+                .map(|done| self.released += done)
             {
-                released += 1;
-                ffi::set_null(ruby, pointer)?;
-                native::tell(ruby, pointer, slot, Some(Cause::Exit))?;
+                self.released += 1;
+                self.note(Err(error));
             }
         }
     }
-    Ok(released)
+
+    fn release_pointers(&mut self, ruby: &Ruby) -> Result<(), Error> {
+        if !register::is_empty() {
+            for pointer in pointers(ruby)? {
+                if let Some(releaser) = carrier::give_up(ruby, pointer) {
+                    self.released += 1;
+                    self.note(Releaser::bury(ruby, releaser, Some(pointer)));
+                }
+            }
+            // Those that Ruby does not tell of: of other Ractors, and where there are such, of this one.
+            for releaser in register::take_all(ruby) {
+                self.released += 1;
+                self.note(Releaser::bury(ruby, releaser, None));
+            }
+        }
+        if carrier::has_natives() {
+            for pointer in pointers(ruby)? {
+                if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)?
+                    && release.release(slot, Trigger::Finalizer)
+                {
+                    self.released += 1;
+                    self.note(ffi::set_null(ruby, pointer));
+                    self.note(native::tell(ruby, pointer, slot, Some(Cause::Exit)));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-/// The objects of `class` that Ruby tells of.
-fn all(ruby: &Ruby, class: RClass) -> Result<RArray, Error> {
+/// The pointers that Ruby tells of.
+fn pointers(ruby: &Ruby) -> Result<RArray, Error> {
     let object_space: RModule = ruby.class_object().const_get("ObjectSpace")?;
-    let each: Value = object_space.funcall("each_object", (class,))?;
+    let each: Value = object_space.funcall("each_object", (ffi::pointer_class(ruby)?,))?;
     each.funcall("to_a", ())
 }
 

@@ -135,7 +135,7 @@ fn claimed(ruby: &Ruby, pointer: Value, method: OwnMethod) -> Result<Value, Erro
         Holder::Releaser(releaser) => (Some(releaser), false),
         Holder::Nothing => (None, false),
         Holder::Native(_, slot) => {
-            // The claim comes first, so that the releaser that takes over needs no finalizer.
+            // The claim comes first, so that the releaser that takes over need not be kept in the register.
             let won = slot.state.claim(Trigger::Free) == Claim::Won;
             (carrier::find(ruby, pointer)?, won)
         }

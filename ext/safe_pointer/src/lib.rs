@@ -26,7 +26,7 @@ mod watch;
 
 #[magnus::init]
 fn init(ruby: &Ruby) -> Result<(), Error> {
-    // SAFETY: nothing but atomics and values that are shareable or local to an object is kept outside of objects.
+    // SAFETY: what is kept outside of objects is atomic or behind a lock; a place in the register has one user, its pointer.
     unsafe { rb_sys::rb_ext_ractor_safe(true) };
     ffi::init(ruby)?;
     let class = pointer::init(ruby)?;

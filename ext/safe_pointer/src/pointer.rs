@@ -298,7 +298,7 @@ fn freeze(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
 ///
 /// @overload dup(*arguments)
 /// @return [void]
-/// @raise [RuntimeError] always, before Ruby copies the finalizer (ffi/ffi#1155)
+/// @raise [RuntimeError] always, before there is a copy (ffi/ffi#1155)
 fn dup(ruby: &Ruby, rb_self: Value, _args: &[Value]) -> Result<Value, Error> {
     let class = match rb_self.is_kind_of(class(ruby)?) {
         true => "SafePointer",

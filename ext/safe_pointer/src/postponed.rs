@@ -14,23 +14,18 @@ use magnus::{Error, Ruby};
 
 use crate::{errors::Occasion, queue, releaser::is_releasing};
 
-/// Whether the work has been scheduled and not begun.
-static SCHEDULED: AtomicBool = AtomicBool::new(false);
-
 /// Whether it was not begun because the thread was in a release: that of one pointer would run within that of another,
 /// and so on without end.
 static MISSED: AtomicBool = AtomicBool::new(false);
 
 /// Has [`run`] called soon. May be called in the midst of a garbage collection.
 pub fn schedule() {
-    if !SCHEDULED.swap(true, AcqRel) && !request() {
-        SCHEDULED.store(false, Release);
-    }
+    // Each time anew: Ruby tells the fiber that runs now, and that one may never go on.
+    request();
 }
 
 /// Called in a forked process: the thread that was to do the work may be none of its.
 pub fn forked() {
-    SCHEDULED.store(false, Release);
     MISSED.store(false, Release);
     schedule();
 }
@@ -50,23 +45,20 @@ mod handle {
 }
 
 #[cfg(ruby_gte_3_3)]
-fn request() -> bool {
-    let Some(handle) = handle::HANDLE.get() else {
-        return false;
-    };
-    // SAFETY: may be called anywhere, with a handle that Ruby has given.
-    unsafe { rb_sys::rb_postponed_job_trigger(*handle) };
-    true
+fn request() {
+    if let Some(handle) = handle::HANDLE.get() {
+        // SAFETY: may be called anywhere, with a handle that Ruby has given.
+        unsafe { rb_sys::rb_postponed_job_trigger(*handle) };
+    }
 }
 
 #[cfg(not(ruby_gte_3_3))]
-fn request() -> bool {
-    // SAFETY: may be called anywhere. It fails if too much is scheduled.
-    unsafe { rb_sys::rb_postponed_job_register_one(0, Some(run), ptr::null_mut()) != 0 }
+fn request() {
+    // SAFETY: may be called anywhere. It does nothing if too much is scheduled, and where this is scheduled already.
+    unsafe { rb_sys::rb_postponed_job_register_one(0, Some(run), ptr::null_mut()) };
 }
 
 unsafe extern "C" fn run(_: *mut c_void) {
-    SCHEDULED.store(false, Release);
     if is_releasing() {
         MISSED.store(true, Release);
         return;

@@ -105,16 +105,13 @@ struct Watched {
     thread: Opaque<Value>,
 }
 
+static ALL: Mutex<Vec<Opaque<Obj<ReleaseQueue>>>> = Mutex::new(vec![]);
 static WATCHED: Mutex<Vec<Watched>> = Mutex::new(vec![]);
-static CLASS: OnceLock<Opaque<RClass>> = OnceLock::new();
 static DEFAULT: OnceLock<Opaque<Obj<ReleaseQueue>>> = OnceLock::new();
 
-/// The class `SafePointer::ReleaseQueue`.
-pub fn class(ruby: &Ruby) -> Result<RClass, Error> {
-    CLASS
-        .get()
-        .map(|class| ruby.get_inner(*class))
-        .ok_or_else(|| Error::new(ruby.exception_load_error(), "safe_pointer is not loaded"))
+/// Every queue. Ruby would not tell of them once there are Ractors.
+pub fn all() -> Vec<Opaque<Obj<ReleaseQueue>>> {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// The queue of [`default_jobs`].
@@ -180,12 +177,17 @@ impl Chain {
 }
 
 impl ReleaseQueue {
+    /// A queue that lives for ever: there may be jobs in it when nobody knows it any more.
     fn wrap(ruby: &Ruby, class: RClass, jobs: Arc<Jobs>) -> Result<Obj<Self>, Error> {
         let queue = Self {
             jobs,
             releasers: Mutex::default(),
         };
-        Obj::try_convert(ruby.wrap_as(queue, class).as_value())
+        let queue = Obj::<Self>::try_convert(ruby.wrap_as(queue, class).as_value())?;
+        ruby.gc_register_mark_object(queue);
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(queue.into());
+        Ok(queue)
     }
 
     pub fn jobs(&self) -> &Arc<Jobs> {
@@ -380,7 +382,7 @@ fn push(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, releaser: Obj<Releaser>) {
     queue.push(ruby, releaser);
 }
 
-/// Where releases by C functions wait whose class has no queue. It is drained as soon as Ruby is at a safe place.
+/// Where the releases of dead pointers wait that have no queue. It is drained as soon as Ruby is at a safe place.
 ///
 /// @return [SafePointer::ReleaseQueue]
 fn the_default(ruby: &Ruby, _class: RClass) -> Option<Obj<ReleaseQueue>> {
@@ -392,17 +394,14 @@ fn is_leaving(_class: RClass) -> bool {
     process::is_leaving()
 }
 
-/// A queue that somebody drains. Lives for ever: there may be jobs in it when nobody knows it any more.
+/// A queue that somebody drains.
 fn make(ruby: &Ruby, class: RClass) -> Result<Obj<ReleaseQueue>, Error> {
-    let queue = ReleaseQueue::wrap(ruby, class, Arc::default())?;
-    ruby.gc_register_mark_object(queue);
-    Ok(queue)
+    ReleaseQueue::wrap(ruby, class, Arc::default())
 }
 
 /// Defines `SafePointer::ReleaseQueue`.
 pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     let class = safe_pointer.define_class("ReleaseQueue", ruby.class_object())?;
-    CLASS.get_or_init(|| class.into());
     class.undef_default_alloc_func();
     class.define_private_method("push", method!(push, 1))?;
     class.define_private_method("shut", method!(shut, 0))?;
@@ -417,7 +416,6 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     singleton.define_private_method("make", method!(make, 0))?;
     singleton.define_private_method("leaving?", method!(is_leaving, 0))?;
     let default = ReleaseQueue::wrap(ruby, class, Arc::clone(default_jobs()))?;
-    ruby.gc_register_mark_object(default);
     DEFAULT.get_or_init(|| default.into());
     Ok(())
 }

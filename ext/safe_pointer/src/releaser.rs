@@ -1,4 +1,4 @@
-//! `SafePointer::Releaser`: the release of one pointer, and the object the finalizer calls.
+//! `SafePointer::Releaser`: the release of one pointer, and what is called when that is gone.
 
 use std::{
     cell::{Cell, RefCell},
@@ -65,7 +65,7 @@ pub enum Message {
     Release(Option<ReleaseName>),
 }
 
-/// Holds what a release needs, and never the pointer object itself: the finalizer table keeps this
+/// Holds what a release needs, and never the pointer object itself: the register keeps this
 /// object alive, and with it everything it refers to.
 ///
 /// Ruby values live in cells that only code holding the GVL reads or writes. The state alone is shared
@@ -307,6 +307,8 @@ impl Releaser {
 
     /// Releases because the pointer, whose releaser is at `place`, is gone; or has it wait in its queue.
     pub fn bury_at(ruby: &Ruby, rb_self: Obj<Self>, place: Place) -> Result<(), Error> {
+        // Before it leaves the register: this may ask Ruby, and an interrupt may come.
+        rb_self.discard_in_fork(ruby)?;
         match rb_self.queue(ruby) {
             // What leases keep off may have been asked for, and is carried out without a queue.
             Some(queue) if rb_self.state.leases() == 0 && !process::is_ending(ruby)? => {
@@ -499,7 +501,10 @@ impl Releaser {
         let watched = rb_self.close_account(ending);
         let due = family::finish(&Kin(rb_self));
         rb_self.let_go(ruby);
-        rb_self.guarded.replace(None);
+        // Borrowed only by another Ractor that asks whose turn it is.
+        if let Ok(mut guarded) = rb_self.guarded.try_borrow_mut() {
+            *guarded = None;
+        }
         let nulled = match rb_self.extras.get() {
             Some(_) => {
                 rb_self.count(ruby);
