@@ -33,7 +33,7 @@ class SafePointer < FFI::Pointer
   # A pointer has one owner, so it has no copies.
   #
   # @return [void]
-  # @raise [RuntimeError] always, before Ruby copies the finalizer (ffi/ffi#1155)
+  # @raise [RuntimeError] always, before there is a copy (ffi/ffi#1155)
   def dup(*arguments); end
 
   alias clone dup
@@ -248,7 +248,7 @@ class SafePointer < FFI::Pointer
     # @return [Boolean]
     def closed?; end
 
-    # Where releases by C functions wait whose class has no queue. It is drained as soon as Ruby is at a safe place.
+    # Where the releases of dead pointers wait that have no queue. It is drained as soon as Ruby is at a safe place.
     #
     # @return [SafePointer::ReleaseQueue]
     def self.default; end
