@@ -22,6 +22,7 @@ end
 
 require "safe_pointer/diagnostics/backtrace"
 require "safe_pointer/diagnostics/capture"
+require "safe_pointer/diagnostics/event"
 require "safe_pointer/diagnostics/live"
 require "safe_pointer/diagnostics/report"
 require "safe_pointer/diagnostics/subscription"
