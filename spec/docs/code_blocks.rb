@@ -34,6 +34,7 @@ module CodeBlocks
       unless shell && shell.language == "sh" && shell.heading == block.heading && shell.printed.nil?
         raise "#{block}: there is no shell block before it that could have printed this"
       end
+
       shell.printed = block.code
     end
   end
