@@ -327,7 +327,7 @@ RUBY
 WORLDS.under GUIDE, "Finalizers written by hand",
   "class Texture" => [
     { before: C_LIBRARY, after: CLOSE_TWICE, events: [%i[released memory]] * 2, signal: :ABRT, stderr: // },
-    { before: C_LIBRARY, after: CLOSE_TWICE, events: [%i[released memory]] }
+    *Array.new(2) { { before: C_LIBRARY, after: CLOSE_TWICE, events: [%i[released memory]] } }
   ]
 
 # AutoPointer would release the two in any order at exit; by hand there is one.
@@ -384,6 +384,11 @@ WORLDS.under GUIDE, "A whole program",
   }
 
 WORLDS.under GUIDE, "How to verify it",
+  "before = SafePointer.stats[:live]" => { before: BUFFERS, events: [%i[released memory]] * 3 },
+  "SAFE_POINTER_TRACE=report ruby program.rb" => {
+    files: { "program.rb" => "#{IMAGES}Image.new(C.malloc(16)).free\n" },
+    output: "safe_pointer: 0 pointers are alive in process 1, with 0 bytes of native memory\n"
+  },
   "created = destroyed = 0" => { before: BUFFERS, events: [%i[released memory]] * 3 },
   "failures = []" => {
     after: <<~RUBY,
