@@ -128,7 +128,14 @@ impl Options {
         pointer: Option<Value>,
         make: impl FnOnce() -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let made = self.give(ruby, releaser, pointer).and_then(|()| make());
+        let parent = self.parent;
+        let made = self.give(ruby, releaser, pointer).and_then(|()| {
+            make()?;
+            match (parent, pointer) {
+                (Some(parent), Some(pointer)) => parent.keep(pointer, releaser),
+                _ => Ok(()),
+            }
+        });
         if made.is_err() {
             Releaser::detach(ruby, releaser)?;
         }
@@ -198,6 +205,11 @@ impl Parent {
         Ok(self)
     }
 
+    /// Has `pointer`, which `releaser` is attached to, keep this parent alive.
+    pub fn keep(self, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+        carrier::set_parent(pointer, releaser, self.value)
+    }
+
     /// Ties `child` to this parent, in place of the one it has.
     pub fn adopt(
         self,
@@ -206,7 +218,7 @@ impl Parent {
         pointer: Option<Value>,
         bond: Bond,
         method: &dyn Display,
-    ) -> Result<(), Error> {
+    ) -> Result<Self, Error> {
         let parent = Kin(self.releaser);
         // What is NULL is never released: there is nothing to wait for.
         let tied = child.address() != Some(0);
@@ -226,10 +238,7 @@ impl Parent {
         if tied {
             releaser::tie(ruby, child, Some((self.releaser, bond)))?;
         }
-        match pointer {
-            Some(pointer) => carrier::set_parent(pointer, self.value),
-            None => Ok(()),
-        }
+        Ok(self)
     }
 }
 

@@ -133,8 +133,8 @@ fn release_callable(
     if let Some(callable) = callable.filter(|callable| callable.to_bool()) {
         return Ok((releaser::callable(ruby, callable)?, Message::Call));
     }
-    if info.release.is_some() {
-        Ok((rb_self.class().as_value(), Message::Release(info.release)))
+    if let Some(release) = info.release {
+        Ok((rb_self.class().as_value(), Message::Release(release)))
     } else if ruby.block_given() {
         Ok((ruby.block_proc()?.as_value(), Message::Call))
     } else {

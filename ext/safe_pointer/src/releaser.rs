@@ -62,7 +62,7 @@ pub enum Message {
     /// `callable.call(pointer)`
     Call,
     /// `klass.release(pointer)`
-    Release(Option<ReleaseName>),
+    Release(ReleaseName),
 }
 
 /// Holds what a release needs, and never the pointer object itself: the register keeps this
@@ -81,7 +81,8 @@ pub enum Message {
 )]
 pub struct Releaser {
     state: State,
-    address: Option<usize>,
+    /// 0 where there is none, too.
+    address: usize,
     /// The fork of the process in which the pointer was made.
     generation: u32,
     account: Account,
@@ -178,7 +179,7 @@ impl Releaser {
         };
         let make = |state| {
             let callable = class.as_value();
-            let message = Message::Release(None);
+            let message = Message::Release(ReleaseName::unknown(*RELEASE));
             let state = (state, address, account);
             Self::make(ruby, class, held, callable, message, state)
         };
@@ -203,7 +204,7 @@ impl Releaser {
         let nil = Opaque::from(ruby.qnil().as_value());
         let releaser = ruby.obj_wrap(Self {
             state,
-            address,
+            address: address.unwrap_or(0),
             generation: process::generation(),
             account,
             message: Cell::new(message),
@@ -224,7 +225,7 @@ impl Releaser {
 
     /// The address of what was wrapped, if it has one. It stays known after the release.
     pub fn address(&self) -> Option<usize> {
-        self.address
+        (self.address != 0 || self.state.is_null()).then_some(self.address)
     }
 
     pub fn state(&self) -> &State {
@@ -453,7 +454,7 @@ impl Releaser {
         }
         let message = match self.message.get() {
             Message::Call => *CALL,
-            Message::Release(name) => match name.and_then(ReleaseName::get) {
+            Message::Release(name) => match name.get() {
                 Some(name) => name,
                 None => Self::release_name(ruby, callable)?,
             },
@@ -465,7 +466,7 @@ impl Releaser {
     /// Whether the class is known to be as it was when the pointer was made.
     pub fn is_class_unchanged(&self) -> bool {
         match self.message.get() {
-            Message::Release(name) => name.and_then(ReleaseName::get).is_some(),
+            Message::Release(name) => name.get().is_some(),
             Message::Call => false,
         }
     }
@@ -623,6 +624,16 @@ impl Releaser {
     /// Has code that has the releaser only find `pointer`, which this is the release of.
     pub fn know_owner(ruby: &Ruby, rb_self: Obj<Self>, pointer: Value) -> Result<(), Error> {
         rb_self.extras().owner.add(ruby, rb_self, pointer)
+    }
+
+    /// The parent as the program has given it. Alive as long as the pointer is.
+    pub fn parent(&self) -> Option<Opaque<Value>> {
+        self.extras.get()?.parent.get()
+    }
+
+    /// The pointer is to keep `parent` alive.
+    pub fn set_parent(&self, parent: Option<Value>) {
+        self.extras().parent.set(parent.map(Opaque::from));
     }
 
     pub fn set_fork_policy(&self, policy: ForkPolicy) {

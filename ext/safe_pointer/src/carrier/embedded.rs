@@ -57,6 +57,8 @@ struct Plain {
     /// Where the releaser is kept that the pointer is to be released by when it is dead; where the pointer has none, its
     /// origin.
     place: PlaceCell,
+    /// Whether the releaser knows of a parent that the pointer keeps alive.
+    has_parent: Cell<bool>,
 }
 
 /// Our part of a block of a class that is released by a C function.
@@ -153,6 +155,17 @@ impl Slot {
         true
     }
 
+    /// `pointer` is the object the slot was taken from, and `releaser` what it holds.
+    pub fn set_parent(&self, pointer: Value, releaser: Obj<Releaser>, parent: Value) {
+        let parent = (!parent.is_nil()).then_some(parent);
+        releaser.set_parent(parent);
+        self.plain().has_parent.set(parent.is_some());
+        if let Some(parent) = parent {
+            // SAFETY: both are live objects, and `mark` finds `parent` from `pointer` already.
+            unsafe { rb_sys::rb_gc_writebarrier(pointer.as_raw(), parent.as_raw()) };
+        }
+    }
+
     pub fn set_place(&self, place: Place) {
         self.plain().place.set(place);
     }
@@ -227,16 +240,39 @@ fn part_of(block: *mut c_void, layout: &Layout) -> *mut Plain {
     block.wrapping_byte_add(layout.offset).cast()
 }
 
-/// Calls `visit` with our part of `block`. For the functions that the garbage collector calls.
-fn visit(block: *mut c_void, visit: impl FnOnce(&Cell<VALUE>)) {
+/// Calls `visit` with our part of `block` if it holds an object, or `false`. For the functions that the garbage collector
+/// calls.
+fn visit(block: *mut c_void, visit: impl FnOnce(&Plain)) {
     if let Some(layout) = LAYOUT.get()
         && let Some(part) = NonNull::new(part_of(block, layout))
     {
         // SAFETY: Ruby calls with the block of an object of ours.
-        let held = unsafe { &part.as_ref().held };
-        if held.get() & NATIVE == 0 {
-            visit(held);
+        let part = unsafe { part.as_ref() };
+        if part.held.get() & NATIVE == 0 {
+            visit(part);
         }
+    }
+}
+
+/// The releaser that `part` holds. For the functions that the garbage collector calls.
+fn releaser(part: &Plain) -> Option<Obj<Releaser>> {
+    // SAFETY: what calls this has made sure that `part` holds a live object, or 0, which is `false`.
+    let held = unsafe { Value::from_raw(part.held.get()) };
+    // Asked of `false`, the conversion would make an exception, which nothing may at GC.
+    held.to_bool()
+        .then(|| Obj::try_convert(held).ok())
+        .flatten()
+}
+
+/// Not movable: what refers to it is the releaser, which does not follow it.
+fn mark_parent(part: &Plain) {
+    if part.has_parent.get()
+        && let Some(parent) = releaser(part).and_then(|releaser| releaser.parent())
+    {
+        // SAFETY: a GC runs on a thread of Ruby's, with the GVL.
+        let parent = unsafe { Ruby::get_unchecked() }.get_inner(parent);
+        // SAFETY: a live object, as this has marked it since the pointer has it.
+        unsafe { rb_sys::rb_gc_mark(parent.as_raw()) };
     }
 }
 
@@ -280,9 +316,10 @@ unsafe extern "C" fn mark(block: *mut c_void) {
         // SAFETY: ffi's data is at the start of the block.
         unsafe { mark(block) };
     }
-    visit(block, |held| {
+    visit(block, |part| {
+        mark_parent(part);
         // SAFETY: it holds `false` or a live object; `compact` follows it when it moves.
-        unsafe { rb_sys::rb_gc_mark_movable(held.get()) };
+        unsafe { rb_sys::rb_gc_mark_movable(part.held.get()) };
     });
 }
 
@@ -292,9 +329,10 @@ unsafe extern "C" fn mark_untyped(block: *mut c_void) {
         // SAFETY: as in `mark`.
         unsafe { mark(block) };
     }
-    visit(block, |held| {
+    visit(block, |part| {
+        mark_parent(part);
         // SAFETY: it holds `false` or a live object.
-        unsafe { rb_sys::rb_gc_mark(held.get()) };
+        unsafe { rb_sys::rb_gc_mark(part.held.get()) };
     });
 }
 
@@ -303,9 +341,10 @@ unsafe extern "C" fn compact(block: *mut c_void) {
         // SAFETY: as in `mark`.
         unsafe { compact(block) };
     }
-    visit(block, |held| {
+    visit(block, |part| {
         // SAFETY: it holds `false` or an object that was marked in this GC.
-        held.set(unsafe { rb_sys::rb_gc_location(held.get()) });
+        let held = unsafe { rb_sys::rb_gc_location(part.held.get()) };
+        part.held.set(held);
     });
 }
 
@@ -349,14 +388,9 @@ fn size(block: *const c_void, part: usize) -> size_t {
     };
     let padding = layout.offset - layout.blank.len();
     let mut native_size = 0;
-    visit(block.cast_mut(), |held| {
-        // SAFETY: Ruby asks for the size of live objects, whose slots hold 0, which is `false`, or a live object.
-        let held = unsafe { Value::from_raw(held.get()) };
-        if held.to_bool()
-            && let Ok(releaser) = Obj::<Releaser>::try_convert(held)
-        {
-            native_size = releaser.counted();
-        }
+    // Ruby asks for the size of live objects.
+    visit(block.cast_mut(), |part| {
+        native_size = releaser(part).map_or(0, |releaser| releaser.counted());
     });
     size + (padding + part + native_size) as size_t
 }
