@@ -59,8 +59,15 @@ pub fn keep(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), 
 }
 
 /// The releaser that was to release `pointer`. Nobody does any more.
-pub fn give_up(ruby: &Ruby, pointer: Value) -> Option<Obj<Releaser>> {
+pub fn take_releaser(ruby: &Ruby, pointer: Value) -> Option<Obj<Releaser>> {
     register::take_releaser(ruby, embedded::slot(pointer)?.take_place()?)
+}
+
+/// Has nobody release `pointer` any more.
+pub fn give_up(ruby: &Ruby, pointer: Value) {
+    if let Some(place) = embedded::slot(pointer).and_then(|slot| slot.take_place()) {
+        register::take(ruby, place);
+    }
 }
 
 /// Has a C function release `pointer`, which is at `address`. Returns `false` if there is no room for that.

@@ -120,7 +120,7 @@ impl End {
     fn release_pointers(&mut self, ruby: &Ruby) -> Result<(), Error> {
         if !register::is_empty() {
             for pointer in pointers(ruby)? {
-                if let Some(releaser) = carrier::give_up(ruby, pointer) {
+                if let Some(releaser) = carrier::take_releaser(ruby, pointer) {
                     self.released += 1;
                     self.note(Releaser::bury(ruby, releaser, Some(pointer)));
                 }
