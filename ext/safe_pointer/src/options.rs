@@ -50,13 +50,16 @@ pub fn scan(
     of: Value,
 ) -> Result<(Value, Option<Value>, Options), Error> {
     // SAFETY: looks at the frame of the method that Ruby has called.
-    if unsafe { rb_sys::rb_keyword_given_p() } == 0 {
-        ruby.check_arity(args.len(), 1..3)?;
-        return Ok((args[0], args.get(1).copied(), Options::default()));
-    }
-    let (keywords, args) = args.split_last().unwrap_or((&of, &[]));
+    let has_keywords = unsafe { rb_sys::rb_keyword_given_p() } != 0;
+    let (args, keywords) = match args.split_last() {
+        Some((keywords, args)) if has_keywords => (args, Some(*keywords)),
+        _ => (args, None),
+    };
     ruby.check_arity(args.len(), 1..3)?;
-    let options = Options::parse(ruby, RHash::try_convert(*keywords)?, of)?;
+    let options = match keywords {
+        Some(keywords) => Options::parse(ruby, RHash::try_convert(keywords)?, of)?,
+        None => Options::default(),
+    };
     Ok((args[0], args.get(1).copied(), options))
 }
 

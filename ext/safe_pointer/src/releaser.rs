@@ -301,7 +301,10 @@ impl Releaser {
             return Self::finalize(ruby, rb_self, pointer, None);
         }
         match rb_self.state.leases() > 0 && !is_out_of_use(ruby, rb_self, id)? {
-            true => Self::collect(ruby, rb_self, pointer),
+            true => {
+                rb_self.discard_in_fork(ruby)?;
+                Self::collect(ruby, rb_self, pointer)
+            }
             false => Self::bury(ruby, rb_self, pointer),
         }
     }
@@ -332,8 +335,8 @@ impl Releaser {
         Self::collect(ruby, rb_self, pointer)
     }
 
+    /// Has it wait in its queue, or releases.
     fn collect(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
-        rb_self.discard_in_fork(ruby)?;
         if let Some(queue) = rb_self.queue(ruby)
             && !process::is_ending(ruby)?
         {
