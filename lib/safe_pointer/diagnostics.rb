@@ -6,6 +6,8 @@ class SafePointer
   module Diagnostics
     # What is remembered of a pointer that is made while somebody watches. `gc_count` and `made_at` are nil unless it
     # is traced.
+    #
+    # @private
     Origin = Struct.new(:pointer_class, :address, :gc_count, :made_at)
     private_constant :Origin
 
@@ -22,6 +24,7 @@ end
 
 require "safe_pointer/diagnostics/backtrace"
 require "safe_pointer/diagnostics/capture"
+require "safe_pointer/diagnostics/event"
 require "safe_pointer/diagnostics/live"
 require "safe_pointer/diagnostics/report"
 require "safe_pointer/diagnostics/subscription"

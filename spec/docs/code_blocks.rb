@@ -5,8 +5,9 @@ module CodeBlocks
   ROOT = File.expand_path("../..", __dir__)
   FILES = ["README.md", *Dir["docs/*.md", base: ROOT].sort].freeze
 
-  # `line` is that of its first line of code; `nth` counts blocks with the same one under a heading.
-  Block = Struct.new(:file, :heading, :line, :language, :code, :nth) do
+  # `line` is that of its first line of code; `nth` counts blocks with the same one under a heading. `printed` is the
+  # block of text behind a shell block, which is what that prints.
+  Block = Struct.new(:file, :heading, :line, :language, :code, :nth, :printed) do
     def first_line
       code.lines(chomp: true).first
     end
@@ -20,8 +21,21 @@ module CodeBlocks
 
   def all
     counts = Hash.new(-1)
-    FILES.flat_map { |file| in_file(file) }.each do |block|
+    FILES.flat_map { |file| with_output(in_file(file)) }.each do |block|
       block.nth = counts[[block.file, block.heading, block.first_line]] += 1
+    end
+  end
+
+  def with_output(blocks)
+    blocks.each_with_object([]) do |block, others|
+      next others << block unless block.language == "text"
+
+      shell = others.last
+      unless shell && shell.language == "sh" && shell.heading == block.heading && shell.printed.nil?
+        raise "#{block}: there is no shell block before it that could have printed this"
+      end
+
+      shell.printed = block.code
     end
   end
 

@@ -59,10 +59,10 @@ RSpec.describe "The signatures in sig/" do
   it "hold for every call in specs that call every method", if: GCLevel::CURRENT == "normal" do
     files = %w[
       construction conversion detach family finalization_registry fork_policy managed_struct null release_queue releaser
-      size
+      size stats subscribe
     ].map { |name| "spec/unit/#{name}_spec.rb" }
     output = ruby("-S", "rspec", "--options", ".rspec", "--require", "./spec/docs/enforce", "--format", "progress",
-                  *files, "spec/docs/rare_calls_spec.rb")
+                  *files, "spec/docs/rare_calls_spec.rb", "spec/docs/watching_calls_spec.rb")
     expect(output).to match(/^\d{3} examples, 0 failures$/)
     expect(output.lines.grep(/^no call was checked/)).to be_empty
   end

@@ -6,8 +6,8 @@
 # process (see spec/support/events.rb), the `signal` that ends it, or what it says on `stderr`, which is nothing
 # otherwise.
 #
-# For shell: the `files` that are there and the `output`, or, where the commands are run elsewhere, by which file, and
-# by what in it (`run_by`).
+# For shell: the `files` that are there and the `output`, which may also be a block of text behind this one, or, where
+# the commands are run elsewhere, by which file, and by what in it (`run_by`).
 World = Struct.new(
   :before, :follows, :after, :events, :signal, :stderr, :files, :output, :run_by, keyword_init: true
 ) do

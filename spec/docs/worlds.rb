@@ -205,6 +205,84 @@ WORLDS.under "README.md", "Errors",
     events: ["SafePointer at gc: in use"]
   }
 
+# libc, and images in its memory.
+IMAGES = <<~RUBY
+  require "safe_pointer"
+
+  module C
+    extend FFI::Library
+    ffi_lib FFI::Library::LIBC
+    attach_function :malloc, [:size_t], :pointer
+    attach_function :free, [:pointer], :void
+  end
+
+  class Image < SafePointer
+    def self.release(pointer) = C.free(pointer)
+  end
+RUBY
+
+WORLDS.under "README.md", "Finding leaks and double owners",
+  "images = Array.new(3) { Image.new(C.malloc(4096), size: 4096) }" => { before: IMAGES }
+
+WORLDS.under "README.md", "What is alive, and where it was made",
+  "SAFE_POINTER_TRACE=report ruby program.rb" => {
+    files: { "program.rb" => "#{IMAGES}\n#{<<~RUBY}" }
+      class Session < SafePointer
+        def initialize(pointer)
+          super(pointer) { |raw| C.free(raw) }
+        end
+      end
+
+      images = Array.new(3) { Image.new(C.malloc(4096), size: 4096) }
+      images.first.free
+      session = Session.new(C.malloc(16))
+      4.times { GC.start }
+    RUBY
+  },
+  "SafePointer.trace = true   # remembers where pointers are made, from here on" => {
+    before: "#{IMAGES}\nrequire \"stringio\"\nLOG = StringIO.new",
+    after: <<~RUBY,
+      events << (live.site == live.made_at.first) << live.age.zero? << LOG.string.lines.grep(/Image/).size
+    RUBY
+    events: [true, true, 1]
+  }
+
+WORLDS.under "README.md", "Warnings",
+  "SafePointer.warnings[:second_owner] = true   # a pointer is made for an address that another one owns" => {
+    after: "events << SafePointer.warnings.to_h.values", events: [[true, true, true]]
+  },
+  "ruby program.rb" => {
+    files: { "program.rb" => "#{IMAGES}\n#{<<~RUBY}" }
+      SafePointer.warnings[:second_owner] = true
+      SafePointer.warnings[:freed_by_gc] = true
+
+      memory = C.malloc(16)
+      image = Image.new(memory)
+      Image.new(memory).detach
+      image.free
+      Thread.new { Image.new(C.malloc(16)).then { nil } }.join
+      2.times { GC.start }
+    RUBY
+  },
+  "class Session < SafePointer" => {
+    before: IMAGES, after: "Session.new(C.malloc(16)).free", stderr: /GC will never release this Session: it is self/
+  }
+
+WORLDS.under "README.md", "Events",
+  "subscription = SafePointer.subscribe do |event|" => {
+    before: <<~RUBY,
+      #{IMAGES}
+      METRICS = Object.new
+      def METRICS.increment(name, **tags) = events << [name, tags[:class].name, tags[:by]]
+    RUBY
+    after: <<~RUBY,
+      Image.new(C.malloc(16)).free
+      subscription.unsubscribe
+      Image.new(C.malloc(16)).free
+    RUBY
+    events: [["pointers.created", "Image", nil], ["pointers.released", "Image", :free]]
+  }
+
 GUIDE = "docs/migrating-from-auto_pointer.md"
 
 # Two buffers: one freed by hand, one left to the end of the process.
@@ -249,7 +327,7 @@ RUBY
 WORLDS.under GUIDE, "Finalizers written by hand",
   "class Texture" => [
     { before: C_LIBRARY, after: CLOSE_TWICE, events: [%i[released memory]] * 2, signal: :ABRT, stderr: // },
-    { before: C_LIBRARY, after: CLOSE_TWICE, events: [%i[released memory]] }
+    *Array.new(2) { { before: C_LIBRARY, after: CLOSE_TWICE, events: [%i[released memory]] } }
   ]
 
 # AutoPointer would release the two in any order at exit; by hand there is one.
@@ -306,6 +384,11 @@ WORLDS.under GUIDE, "A whole program",
   }
 
 WORLDS.under GUIDE, "How to verify it",
+  "before = SafePointer.stats[:live]" => { before: BUFFERS, events: [%i[released memory]] * 3 },
+  "SAFE_POINTER_TRACE=report ruby program.rb" => {
+    files: { "program.rb" => "#{IMAGES}Image.new(C.malloc(16)).free\n" },
+    output: "safe_pointer: 0 pointers are alive in process 1, with 0 bytes of native memory\n"
+  },
   "created = destroyed = 0" => { before: BUFFERS, events: [%i[released memory]] * 3 },
   "failures = []" => {
     after: <<~RUBY,

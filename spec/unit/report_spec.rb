@@ -3,14 +3,16 @@
 require "stringio"
 
 RSpec.describe SafePointer, ".report" do
-  live = Struct.new(:pointer_class, :size, :age, :site, :kept_by, :inspect, keyword_init: true)
+  def live(**facts)
+    instance_double(SafePointer::Diagnostics::Live, { age: nil, site: nil, kept_by: nil, **facts })
+  end
 
   def report(*entries) = SafePointer::Diagnostics::Report.new(entries).to_s
 
   it "is a table by class and place, with the most memory first" do
-    handle = live.new(pointer_class: Handle, size: 0, age: 3, site: "app.rb:4:in `load'")
-    big = live.new(pointer_class: SafePointer, size: 4_096, age: 12, site: "lib/image.rb:10:in `decode'")
-    lines = report(handle, handle, big, live.new(pointer_class: Handle, size: 0)).lines(chomp: true)
+    handle = live(pointer_class: Handle, size: 0, age: 3, site: "app.rb:4:in `load'")
+    big = live(pointer_class: SafePointer, size: 4_096, age: 12, site: "lib/image.rb:10:in `decode'")
+    lines = report(handle, handle, big, live(pointer_class: Handle, size: 0)).lines(chomp: true)
     process = "process #{Process.pid}"
     expect(lines[0]).to eq "safe_pointer: 4 pointers are alive in #{process}, with 4096 bytes of native memory"
     expect(lines[2..5]).to eq [
@@ -22,13 +24,13 @@ RSpec.describe SafePointer, ".report" do
   end
 
   it "says of one that it is one, and of none that there is none" do
-    expect(report(live.new(pointer_class: Handle, size: 1))).to start_with "safe_pointer: 1 pointer is alive in process"
+    expect(report(live(pointer_class: Handle, size: 1))).to start_with "safe_pointer: 1 pointer is alive in process"
     expect(report.lines[0]).to start_with "safe_pointer: 0 pointers are alive in process"
     expect(report).not_to include "class"
   end
 
   it "names what its own callable keeps alive" do
-    entry = live.new(pointer_class: Handle, size: 1, kept_by: "self", inspect: "#<Handle here>")
+    entry = live(pointer_class: Handle, size: 1, kept_by: "self", inspect: "#<Handle here>")
     expect(report(entry).lines.last(2)).to eq [
       "Kept alive by their own release callable, so that GC will not release them:\n",
       "  #<Handle here> by self\n"

@@ -15,7 +15,7 @@ RSpec.describe SafePointer, ".subscribe" do
   # The events of the block, each as an Array.
   def events
     log = []
-    subscription = SafePointer.subscribe { |event| log << event.to_a }
+    subscription = SafePointer.subscribe { |event| log << event.to_h.values }
     yield log
     log
   ensure

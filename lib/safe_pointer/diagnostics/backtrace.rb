@@ -6,6 +6,8 @@ class SafePointer
     #
     # Lines of text, as those of `Kernel#caller`: a Thread::Backtrace::Location refers to the method, and so to the
     # object that a singleton method belongs to, which may be a pointer.
+    #
+    # @api private
     module Backtrace
       # Lines of one backtrace. Deeper ones tell little more, and take memory for each pointer.
       DEPTH = 20

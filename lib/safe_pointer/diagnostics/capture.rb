@@ -7,6 +7,8 @@ class SafePointer
     #
     # Only what is sure is said: `self` of a block and the receiver of a method, and what these have in instance
     # variables; local variables that a block sees. What modules and the main object refer to lives for ever anyway.
+    #
+    # @api private
     module Capture
       class << self
         # What is `self` for `callable`, or nil if there is none, or Ruby does not tell.

@@ -3,6 +3,8 @@
 class SafePointer
   module Diagnostics
     # What is alive, as a table.
+    #
+    # @api private
     class Report
       HEADINGS = ["class", "count", "bytes", "oldest", "made at"].freeze
       private_constant :HEADINGS

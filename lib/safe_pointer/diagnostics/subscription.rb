@@ -2,21 +2,6 @@
 
 class SafePointer
   module Diagnostics
-    # What has become of a pointer.
-    #
-    # @!attribute [r] name
-    #   @return [Symbol] `:created`; `:released`, or `:failed` if the release raised, which is a release all the same;
-    #     `:detached` if it was given away, or is gone with autorelease off
-    # @!attribute [r] pointer_class
-    #   @return [Class, nil] of the pointer; of a releaser, that of what it holds
-    # @!attribute [r] address
-    #   @return [Integer, nil] nil if it has none
-    # @!attribute [r] trigger
-    #   @return [Symbol, nil] by what it was released: a key of `:released` in {SafePointer.stats}
-    # @!attribute [r] size
-    #   @return [Integer] the native memory in bytes, as `size:` tells it
-    Event = Struct.new(:name, :pointer_class, :address, :trigger, :size)
-
     # What {SafePointer.subscribe} returns.
     class Subscription
       BUSY = :__safe_pointer_notifying
@@ -96,7 +81,7 @@ class SafePointer
 
       # Called by the extension. Other Ractors have no access to subscribers.
       def notify(name, pointer_class, address, trigger, size)
-        Subscription.notify(Event.new(name, pointer_class, address, trigger, size).freeze)
+        Subscription.notify(Event.new(name, pointer_class, address, trigger, size))
       rescue Ractor::IsolationError
         nil
       end

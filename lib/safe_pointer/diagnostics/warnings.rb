@@ -11,6 +11,7 @@ class SafePointer
     #   On. Looked for once in a class, and with each pointer while {SafePointer.trace} is on.
     module Warnings
       CATEGORIES = %i[second_owner freed_by_gc self_capture].freeze
+      private_constant :CATEGORIES
 
       class << self
         # @param category [Symbol]
