@@ -90,6 +90,17 @@ RSpec.describe "a subscriber" do
     expect(heard.first(4)).to eq [[:created, "NativeHandle", nil]] * 2 + [[:released, "NativeHandle", :gc]] * 2
   end
 
+  it "may leave a constructor, and the other one raise when it is told" do
+    child = run_ruby(<<~RUBY)
+      require "#{File.expand_path("../support/native_handle", __dir__)}"
+      SafePointer.subscribe { |event| event.name == :created ? throw(:out, 5) : raise(IOError, "no") }
+      events << [Handle, NativeHandle].map { |type| catch(:out) { type.new(FFI::Pointer.new(64)) } }
+      full_gc
+    RUBY
+    expect(child.status).to be_success, child.inspect
+    expect(child.events).to eq [[5, 5]]
+  end
+
   it "that raises at GC, or at exit, disturbs nothing" do
     child = run_ruby(<<~RUBY)
       require "#{File.expand_path("../support/native_handle", __dir__)}"
