@@ -119,6 +119,19 @@ RSpec.describe "a subscriber" do
     expect(child.events).to eq [[5, 5]]
   end
 
+  it "can come and go in the handler of a signal" do
+    heard = told(<<~RUBY)
+      subscription = nil
+      trap(:USR1) { subscription = subscription ? subscription.unsubscribe : SafePointer.subscribe(&HEAR) }
+      [1, 2].each do
+        Process.kill(:USR1, Process.pid)
+        pointer = Handle.new(Oracle.create)
+        pointer.free
+      end
+    RUBY
+    expect(heard).to eq [[:created, "Handle", nil], [:released, "Handle", :free]]
+  end
+
   it "that raises at GC, or at exit, disturbs nothing" do
     child = run_ruby(<<~RUBY)
       require "#{File.expand_path("../support/native_handle", __dir__)}"
