@@ -89,7 +89,16 @@ class SafePointer
         return if @failed
 
         @failed = true
+        complain(error)
+      end
+
+      private
+
+      # A program may turn warnings into errors, or have closed what they are written to.
+      def complain(error)
         warn "safe_pointer: a subscriber raised #{SafePointer.send(:describe_error, error)}, and is told of more"
+      rescue *ERRORS
+        nil
       end
     end
 
