@@ -12,7 +12,7 @@ use safe_pointer_core::{
 };
 
 use crate::{
-    carrier, ffi, pointer,
+    carrier, errors, ffi, pointer,
     process::ForkPolicy,
     queue::ReleaseQueue,
     releaser::{self, Kin, Releaser},
@@ -139,10 +139,11 @@ impl Options {
                 _ => Ok(()),
             }
         });
-        if made.is_err() {
-            Releaser::detach(ruby, releaser)?;
-        }
-        made
+        let given_up = match made {
+            Ok(()) => Ok(()),
+            Err(_) => errors::despite(&made, || Releaser::detach(ruby, releaser).map(drop)),
+        };
+        made.and(given_up)
     }
 
     fn give(

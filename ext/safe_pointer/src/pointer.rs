@@ -17,7 +17,7 @@ use crate::{
     class_info::{self, ClassInfo},
     conversion, ffi, guard, lifetime, native, options,
     releaser::{self, Message, Releaser},
-    stats::{self, Cause},
+    stats,
     watch::{self, Watch},
 };
 
@@ -158,11 +158,9 @@ fn free(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<(), Error> {
         Holder::Releaser(releaser) => Some(releaser),
         Holder::Native(release, slot) => {
             ruby.check_arity(args.len(), 0..1)?;
-            if release.release(slot, Trigger::Free) {
-                ffi::set_null(ruby, rb_self)?;
-                native::tell(ruby, rb_self, slot, Some(Cause::Free))?;
-            }
-            return Ok(());
+            return release
+                .release(ruby, rb_self, slot, Trigger::Free)
+                .map(drop);
         }
     };
     // A bare `super` in an own `free` hands on that method's arguments, which mean nothing here.

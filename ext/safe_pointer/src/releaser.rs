@@ -26,7 +26,7 @@ use crate::{
     exit, ffi,
     guard::Own,
     process::{self, ForkPolicy},
-    queue::ReleaseQueue,
+    queue::{self, ReleaseQueue},
     register::{self, Place},
     stats::{Cause, Ending},
 };
@@ -48,7 +48,7 @@ pub use class::init;
 use extras::Extras;
 pub use kin::{Due, Kin, settle, tie};
 pub use lease::with_lease;
-pub use releasing::{enter as enter_release, forked, is_releasing};
+pub use releasing::{enter as enter_release, enter_notification, forked, is_releasing};
 use request::Request;
 use turns::Guarded;
 pub use turns::Turn;
@@ -337,7 +337,12 @@ impl Releaser {
 
     /// Has it wait in its queue, or releases.
     fn collect(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
-        if let Some(queue) = rb_self.queue(ruby)
+        let queue = match rb_self.queue(ruby) {
+            // Now it would be no event.
+            None if releasing::is_notifying() => queue::default(ruby),
+            queue => queue,
+        };
+        if let Some(queue) = queue
             && !process::is_ending(ruby)?
         {
             queue.push(ruby, rb_self);
