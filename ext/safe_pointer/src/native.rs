@@ -87,8 +87,10 @@ impl NativeRelease {
             Trigger::Free => Cause::Free,
             Trigger::Finalizer => Cause::Exit,
         };
-        // The function may have called Ruby, and that have had a releaser take over.
-        if let Holder::Releaser(releaser) = carrier::peek(ruby, pointer)? {
+        // The function may have called Ruby, and that have had a releaser take over the state.
+        if slot.state.is_detached()
+            && let Holder::Releaser(releaser) = carrier::peek(ruby, pointer)?
+        {
             let ending = Ending::new(cause, &Ok(()));
             Releaser::finish(ruby, releaser, Some(pointer), ending, Occasion::Child)?;
             return Ok(true);
