@@ -14,10 +14,7 @@ use magnus::{
     typed_data::{Obj, Writebarrier},
     value::{LazyId, Opaque, OpaqueId},
 };
-use safe_pointer_core::{
-    Claim, State, Trigger,
-    family::{self, Bond, Member},
-};
+use safe_pointer_core::{Claim, State, Trigger, family};
 
 use crate::{
     carrier,
@@ -26,14 +23,15 @@ use crate::{
     exit, ffi,
     guard::Own,
     process::{self, ForkPolicy},
-    queue::{self, ReleaseQueue},
-    register::{self, Place},
+    queue::ReleaseQueue,
     stats::{Cause, Ending},
 };
 
 mod account;
 mod class;
+mod end;
 mod extras;
+mod finalize;
 mod kin;
 mod lease;
 mod releasing;
@@ -45,7 +43,9 @@ mod weak;
 
 use account::Account;
 pub use class::init;
+use end::set_null;
 use extras::Extras;
+use finalize::{is_out_of_use, known_owner, pointer};
 pub use kin::{Due, Kin, settle, tie};
 pub use lease::with_lease;
 pub use releasing::{enter as enter_release, enter_notification, forked, is_releasing};
@@ -309,110 +309,6 @@ impl Releaser {
         }
     }
 
-    /// Releases because the pointer, whose releaser is at `place`, is gone; or has it wait in its queue.
-    pub fn bury_at(ruby: &Ruby, rb_self: Obj<Self>, place: Place) -> Result<(), Error> {
-        // Before it leaves the register: this may ask Ruby, and an interrupt may come.
-        rb_self.discard_in_fork(ruby)?;
-        match rb_self.queue(ruby) {
-            // What leases keep off may have been asked for, and is carried out without a queue.
-            Some(queue) if rb_self.state.leases() == 0 && !process::is_ending(ruby)? => {
-                queue.keep_waiting(place);
-                Ok(())
-            }
-            _ => {
-                register::take(ruby, place);
-                Self::bury(ruby, rb_self, None)
-            }
-        }
-    }
-
-    /// Releases because nobody can be using the pointer: it is gone, or it is `pointer` and the process ends.
-    pub fn bury(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
-        rb_self.discard_in_fork(ruby)?;
-        if rb_self.state.leases() > 0 {
-            lease::end_all(ruby, rb_self)?;
-        }
-        Self::collect(ruby, rb_self, pointer)
-    }
-
-    /// Has it wait in its queue, or releases.
-    fn collect(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
-        let queue = match rb_self.queue(ruby) {
-            // Now it would be no event.
-            None if releasing::is_notifying() => queue::default(ruby),
-            queue => queue,
-        };
-        if let Some(queue) = queue
-            && !process::is_ending(ruby)?
-        {
-            queue.push(ruby, rb_self);
-            return Ok(());
-        }
-        Self::finalize(ruby, rb_self, pointer, Some(Occasion::Finalizer))
-    }
-
-    /// Releases because it is this one's turn in a queue.
-    pub fn run(ruby: &Ruby, rb_self: Obj<Self>, occasion: Occasion) -> Result<(), Error> {
-        rb_self.discard_in_fork(ruby)?;
-        match rb_self.extras.get() {
-            Some(extras) if extras.due.take() => {
-                settle(ruby, Some((Kin(rb_self), Trigger::Finalizer)), occasion)
-            }
-            _ => {
-                let pointer = pointer(ruby, rb_self, None)?;
-                Self::finalize(ruby, rb_self, pointer, Some(occasion))
-            }
-        }
-    }
-
-    /// `occasion` is when Ruby or a queue asks. Without one it is the program that does, and an error is for its ears.
-    fn finalize(
-        ruby: &Ruby,
-        rb_self: Obj<Self>,
-        pointer: Option<Value>,
-        occasion: Option<Occasion>,
-    ) -> Result<(), Error> {
-        match (family::claim(&Kin(rb_self), Trigger::Finalizer), occasion) {
-            (Claim::Won, _) => {
-                let result = rb_self.call_claimed(ruby);
-                let ending = Ending::new(Cause::of(ruby, occasion), &result);
-                let ended = errors::despite(&result, || {
-                    let occasion = occasion.unwrap_or(Occasion::Child);
-                    Self::finish(ruby, rb_self, pointer, ending, occasion)
-                });
-                let reported = match (result, occasion) {
-                    (Err(error), Some(occasion)) => {
-                        errors::report(ruby, error, &rb_self.subject(ruby), occasion)
-                    }
-                    (result, _) => result,
-                };
-                reported.and(ended)
-            }
-            (Claim::Deferred, _) => {
-                Request::set(rb_self, pointer, None);
-                Ok(())
-            }
-            (Claim::Refused, _) if rb_self.is_guarded(ruby) && rb_self.state.autorelease() => {
-                rb_self.call_claimed(ruby)
-            }
-            (Claim::Refused, Some(occasion)) => {
-                rb_self.discount(ruby);
-                let gone = !process::is_ending(ruby)?;
-                let settled = rb_self.settle_account(ruby, gone);
-                // Only for a parent's sake: at the end of the process somebody may still ask for the release.
-                match Kin(rb_self).tie() {
-                    Some(tie) if tie.bond == Bond::Before => {
-                        let abandon = || settle(ruby, family::abandon(&Kin(rb_self)), occasion);
-                        let abandoned = errors::despite(&settled, abandon);
-                        settled.and(abandoned)
-                    }
-                    _ => settled,
-                }
-            }
-            (Claim::Refused, None) => Ok(()),
-        }
-    }
-
     /// Releases `held`, given by hand, as the object that was wrapped.
     ///
     /// @param held [Object]
@@ -487,54 +383,6 @@ impl Releaser {
         Ok(name.and_then(ReleaseName::get).unwrap_or(*RELEASE))
     }
 
-    /// Ends the release of `pointer`, and carries out those that waited for it.
-    pub fn finish(
-        ruby: &Ruby,
-        rb_self: Obj<Self>,
-        pointer: Option<Value>,
-        ending: Ending,
-        occasion: Occasion,
-    ) -> Result<(), Error> {
-        let (due, ended) = Self::end(ruby, rb_self, pointer, ending);
-        let settled = errors::despite(&ended, || settle(ruby, due, occasion));
-        ended.and(settled)
-    }
-
-    /// Ends the release of `pointer`: makes it NULL, and lets go of what the release needed.
-    fn end(
-        ruby: &Ruby,
-        rb_self: Obj<Self>,
-        pointer: Option<Value>,
-        ending: Ending,
-    ) -> (Due, Result<(), Error>) {
-        let watched = rb_self.close_account(ending);
-        let due = family::finish(&Kin(rb_self));
-        rb_self.let_go(ruby);
-        // Borrowed only by another Ractor that asks whose turn it is.
-        if let Ok(mut guarded) = rb_self.guarded.try_borrow_mut() {
-            *guarded = None;
-        }
-        let nulled = match rb_self.extras.get() {
-            Some(_) => {
-                rb_self.count(ruby);
-                set_null_within(ruby, rb_self)
-            }
-            None => Ok(()),
-        };
-        let nulled = set_null(ruby, pointer).and(nulled);
-        let told = match watched {
-            true => rb_self.tell_of_end(ruby, ending),
-            false => Ok(()),
-        };
-        (due, nulled.and(told))
-    }
-
-    fn let_go(&self, ruby: &Ruby) {
-        let nil = Opaque::from(ruby.qnil().as_value());
-        self.held.set(nil);
-        self.callable.set(nil);
-    }
-
     fn cells(&self) -> [&Cell<Opaque<Value>>; 3] {
         [&self.held, &self.callable, &self.class]
     }
@@ -550,31 +398,6 @@ impl Releaser {
     pub fn set_autorelease(&self, ruby: &Ruby, on: bool) {
         self.state.set_autorelease(on);
         self.count(ruby);
-    }
-
-    /// Keeps GC and exit from releasing what a process that is to leave it alone has from its parent. What the program
-    /// has asked for is carried out all the same, and nobody waits for the rest.
-    fn discard_in_fork(&self, ruby: &Ruby) -> Result<(), Error> {
-        if self.is_discarded(ruby)? {
-            self.set_autorelease(ruby, false);
-        }
-        Ok(())
-    }
-
-    /// Whether this process is a fork of the one that made the pointer, and is to leave it alone.
-    fn is_discarded(&self, ruby: &Ruby) -> Result<bool, Error> {
-        if self.generation == process::generation() {
-            return Ok(false);
-        }
-        let own = self
-            .extras
-            .get()
-            .and_then(|extras| extras.fork_policy.get());
-        let policy = match own {
-            Some(policy) => policy,
-            None => process::fork_policy_of(ruby, self.pointer_class(ruby))?,
-        };
-        Ok(policy == ForkPolicy::Discard)
     }
 
     /// Has this release be that of `other` too, a pointer that is destroyed with this one.
@@ -686,82 +509,4 @@ pub fn define_finalizer(object: Value, releaser: Obj<Releaser>) -> Result<(), Er
         unsafe { rb_sys::rb_define_finalizer(object.as_raw(), releaser.as_raw()) }
     })?;
     Ok(())
-}
-
-/// The pointer of `releaser`, if it is still there: the program has reached for the releaser, or the process
-/// ends and releases that are yet to come may look at it. At GC it is gone.
-fn pointer(
-    ruby: &Ruby,
-    releaser: Obj<Releaser>,
-    id: Option<Value>,
-) -> Result<Option<Value>, Error> {
-    let left = match id {
-        Some(id) if process::is_ending(ruby)? => process::object(ruby, id),
-        _ => None,
-    };
-    let pointer = match left {
-        None => known_owner(ruby, releaser)?,
-        left => left,
-    };
-    match pointer {
-        Some(pointer) if carrier::holds(ruby, pointer, releaser)? => Ok(Some(pointer)),
-        _ => Ok(None),
-    }
-}
-
-fn known_owner(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error> {
-    let owner = releaser
-        .extras
-        .get()
-        .map(|extras| extras.owner.pointers(ruby));
-    match owner.transpose()?.flatten() {
-        Some(pointers) => pointers.shift(),
-        None => Ok(None),
-    }
-}
-
-/// Whether nobody can be using the pointer: the object with this id is gone, or the process ends.
-fn is_out_of_use(ruby: &Ruby, releaser: Obj<Releaser>, id: Option<Value>) -> Result<bool, Error> {
-    if process::is_ending(ruby)? {
-        return Ok(true);
-    }
-    match id.and_then(|id| process::object(ruby, id)) {
-        Some(pointer) => Ok(!carrier::holds(ruby, pointer, releaser)?),
-        None => Ok(true),
-    }
-}
-
-/// Makes `pointer` NULL. Nobody needs to release it any more.
-fn set_null(ruby: &Ruby, pointer: Option<Value>) -> Result<(), Error> {
-    let Some(pointer) = pointer else {
-        return Ok(());
-    };
-    carrier::give_up(ruby, pointer);
-    ffi::set_null(ruby, pointer)
-}
-
-/// Makes the pointers NULL that the release of `releaser` has destroyed too, and those that theirs would have.
-fn set_null_within(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
-    let Some(left) = releaser.within(ruby)? else {
-        return Ok(());
-    };
-    let mut told = Ok(());
-    while let Some(pointer) = left.pop::<Option<Value>>()? {
-        if let Some(releaser) = carrier::find(ruby, pointer)?
-            && !releaser.state.is_detached()
-        {
-            if releaser.state.claim(Trigger::Free) == Claim::Won {
-                releaser.state.finish();
-            }
-            releaser.let_go(ruby);
-            releaser.discount(ruby);
-            ffi::set_null(ruby, pointer)?;
-            let settled = errors::despite(&told, || releaser.settle_account(ruby, false));
-            told = told.and(settled);
-            if let Some(more) = releaser.within(ruby)? {
-                left.concat(more)?;
-            }
-        }
-    }
-    told
 }
