@@ -7,7 +7,7 @@
 //!
 //! `held` says what the pointer is released by: 0 before it is initialized, a Ruby object (a `Releaser`), or with
 //! its lowest bit set a [`NativeRelease`]; then the state of the release is in the block too. `place` is where a
-//! `Releaser` is in the register.
+//! `Releaser` is in the register. A parent that is to be kept alive is known to the releaser, and marked by the pointer.
 //!
 //! Nothing of ffi's layout is written down here: the data of a new object is a copy of a blank pointer's, and
 //! changing, marking, compacting and freeing it is left to ffi's own functions. How long it is ffi says itself, where its
@@ -38,10 +38,11 @@ use super::{data, image};
 use crate::{
     ffi,
     native::NativeRelease,
-    queue,
     register::{Place, PlaceCell},
     releaser::Releaser,
 };
+
+mod gc;
 
 /// `RUBY_TYPED_EMBEDDABLE` of Ruby 3.3 and later: the data is inside the object, so it has no block that
 /// could be longer. Earlier Rubies do not have the flag and never set the bit.
@@ -224,8 +225,8 @@ pub fn slot(pointer: Value) -> Option<Slot> {
         Kind::Untyped { .. } => {
             let data = data::untyped(pointer)?;
             match data.free {
-                Some(free) if ptr::fn_addr_eq(free, free_plain as Free) => (data.block, false),
-                Some(free) if ptr::fn_addr_eq(free, free_native as Free) => (data.block, true),
+                Some(free) if ptr::fn_addr_eq(free, gc::free_plain as Free) => (data.block, false),
+                Some(free) if ptr::fn_addr_eq(free, gc::free_native as Free) => (data.block, true),
                 _ => return None,
             }
         }
@@ -238,169 +239,6 @@ type Free = unsafe extern "C" fn(*mut c_void);
 
 fn part_of(block: *mut c_void, layout: &Layout) -> *mut Plain {
     block.wrapping_byte_add(layout.offset).cast()
-}
-
-/// Calls `visit` with our part of `block` if it holds an object, or `false`. For the functions that the garbage collector
-/// calls.
-fn visit(block: *mut c_void, visit: impl FnOnce(&Plain)) {
-    if let Some(layout) = LAYOUT.get()
-        && let Some(part) = NonNull::new(part_of(block, layout))
-    {
-        // SAFETY: Ruby calls with the block of an object of ours.
-        let part = unsafe { part.as_ref() };
-        if part.held.get() & NATIVE == 0 {
-            visit(part);
-        }
-    }
-}
-
-/// The releaser that `part` holds. For the functions that the garbage collector calls.
-fn releaser(part: &Plain) -> Option<Obj<Releaser>> {
-    // SAFETY: what calls this has made sure that `part` holds a live object, or 0, which is `false`.
-    let held = unsafe { Value::from_raw(part.held.get()) };
-    // Asked of `false`, the conversion would make an exception, which nothing may at GC.
-    held.to_bool()
-        .then(|| Obj::try_convert(held).ok())
-        .flatten()
-}
-
-/// Not movable: what refers to it is the releaser, which does not follow it.
-fn mark_parent(part: &Plain) {
-    if part.has_parent.get()
-        && let Some(parent) = releaser(part).and_then(|releaser| releaser.parent())
-    {
-        // SAFETY: a GC runs on a thread of Ruby's, with the GVL.
-        let parent = unsafe { Ruby::get_unchecked() }.get_inner(parent);
-        // SAFETY: a live object, as this has marked it since the pointer has it.
-        unsafe { rb_sys::rb_gc_mark(parent.as_raw()) };
-    }
-}
-
-/// ffi's own functions for a block.
-struct Inherited {
-    mark: RUBY_DATA_FUNC,
-    free: RUBY_DATA_FUNC,
-    compact: RUBY_DATA_FUNC,
-    size: Option<unsafe extern "C" fn(*const c_void) -> size_t>,
-}
-
-fn inherited() -> Inherited {
-    match LAYOUT.get().map(|layout| &layout.kind) {
-        Some(Kind::Typed { plain, .. }) if !plain.parent.is_null() => {
-            // SAFETY: ffi's type is static, and ffi's library is never unloaded while Ruby runs.
-            let functions = unsafe { &(*plain.parent).function };
-            Inherited {
-                mark: functions.dmark,
-                free: functions.dfree,
-                compact: functions.dcompact,
-                size: functions.dsize,
-            }
-        }
-        Some(Kind::Untyped { mark, free }) => Inherited {
-            mark: *mark,
-            free: *free,
-            compact: None,
-            size: None,
-        },
-        _ => Inherited {
-            mark: None,
-            free: None,
-            compact: None,
-            size: None,
-        },
-    }
-}
-
-unsafe extern "C" fn mark(block: *mut c_void) {
-    if let Some(mark) = inherited().mark {
-        // SAFETY: ffi's data is at the start of the block.
-        unsafe { mark(block) };
-    }
-    visit(block, |part| {
-        mark_parent(part);
-        // SAFETY: it holds `false` or a live object; `compact` follows it when it moves.
-        unsafe { rb_sys::rb_gc_mark_movable(part.held.get()) };
-    });
-}
-
-/// Untyped data cannot follow what moves.
-unsafe extern "C" fn mark_untyped(block: *mut c_void) {
-    if let Some(mark) = inherited().mark {
-        // SAFETY: as in `mark`.
-        unsafe { mark(block) };
-    }
-    visit(block, |part| {
-        mark_parent(part);
-        // SAFETY: it holds `false` or a live object.
-        unsafe { rb_sys::rb_gc_mark(part.held.get()) };
-    });
-}
-
-unsafe extern "C" fn compact(block: *mut c_void) {
-    if let Some(compact) = inherited().compact {
-        // SAFETY: as in `mark`.
-        unsafe { compact(block) };
-    }
-    visit(block, |part| {
-        // SAFETY: it holds `false` or an object that was marked in this GC.
-        let held = unsafe { rb_sys::rb_gc_location(part.held.get()) };
-        part.held.set(held);
-    });
-}
-
-unsafe extern "C" fn free_plain(block: *mut c_void) {
-    if let Some(layout) = LAYOUT.get()
-        && let Some(part) = NonNull::new(part_of(block, layout))
-    {
-        // SAFETY: Ruby calls with the block of an object of ours.
-        let place = unsafe { &part.as_ref().place };
-        if let Some(place) = place.take() {
-            queue::bury(place);
-        }
-    }
-    if let Some(free) = inherited().free {
-        // SAFETY: as in `mark`. ffi frees the block, which comes from Ruby's allocator like its own.
-        unsafe { free(block) };
-    }
-}
-
-unsafe extern "C" fn free_native(block: *mut c_void) {
-    if let Some(layout) = LAYOUT.get()
-        && let Some(part) = NonNull::new(part_of(block, layout).cast::<Native>())
-    {
-        // SAFETY: Ruby calls with the block of an object of ours that has the longer part.
-        let native = unsafe { part.as_ref() };
-        if let Some(release) = native_release(native.plain.held.get()) {
-            let origin = native.plain.place.take();
-            release.bury(&native.state, native.address.get(), origin);
-        }
-    }
-    // SAFETY: handed on.
-    unsafe { free_plain(block) };
-}
-
-/// The block, and as ffi has it for memory of its own, the native memory that goes with it.
-fn size(block: *const c_void, part: usize) -> size_t {
-    // SAFETY: as in `mark`.
-    let size = inherited().size.map_or(0, |size| unsafe { size(block) });
-    let Some(layout) = LAYOUT.get() else {
-        return size;
-    };
-    let padding = layout.offset - layout.blank.len();
-    let mut native_size = 0;
-    // Ruby asks for the size of live objects.
-    visit(block.cast_mut(), |part| {
-        native_size = releaser(part).map_or(0, |releaser| releaser.counted());
-    });
-    size + (padding + part + native_size) as size_t
-}
-
-unsafe extern "C" fn size_plain(block: *const c_void) -> size_t {
-    size(block, size_of::<Plain>())
-}
-
-unsafe extern "C" fn size_native(block: *const c_void) -> size_t {
-    size(block, size_of::<Native>())
 }
 
 unsafe extern "C" fn allocate_plain(class: VALUE) -> VALUE {
@@ -440,9 +278,13 @@ unsafe fn allocate(class: VALUE, native: bool) -> VALUE {
             unsafe { rb_sys::rb_data_typed_object_wrap(class, block, data_type) }
         }
         Kind::Untyped { .. } => {
-            let free: Free = if native { free_native } else { free_plain };
+            let free: Free = if native {
+                gc::free_native
+            } else {
+                gc::free_plain
+            };
             // SAFETY: the block is what the functions expect.
-            unsafe { rb_sys::rb_data_object_wrap(class, block, Some(mark_untyped), Some(free)) }
+            unsafe { rb_sys::rb_data_object_wrap(class, block, Some(gc::mark_untyped), Some(free)) }
         }
     }
 }
@@ -477,8 +319,8 @@ fn derive_typed(blank: Value) -> Option<Layout> {
         // SAFETY: the type of a live object.
         let mut derived = unsafe { data.data_type.read() };
         derived.parent = data.data_type;
-        derived.function.dmark = Some(mark);
-        derived.function.dcompact = Some(compact);
+        derived.function.dmark = Some(gc::mark);
+        derived.function.dcompact = Some(gc::compact);
         derived
     };
     // SAFETY: as above.
@@ -491,11 +333,11 @@ fn derive_typed(blank: Value) -> Option<Layout> {
     let length = unsafe { dsize(data.block) } as usize;
 
     let mut plain = derived();
-    plain.function.dfree = Some(free_plain);
-    plain.function.dsize = Some(size_plain);
+    plain.function.dfree = Some(gc::free_plain);
+    plain.function.dsize = Some(gc::size_plain);
     let mut native = derived();
-    native.function.dfree = Some(free_native);
-    native.function.dsize = Some(size_native);
+    native.function.dfree = Some(gc::free_native);
+    native.function.dsize = Some(gc::size_native);
     Some(Layout {
         blank: copy(data.block, length),
         offset: length.next_multiple_of(align_of::<Native>()),
