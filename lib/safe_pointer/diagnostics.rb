@@ -102,6 +102,9 @@ class SafePointer
     # thread because of the block itself is no event. An error the block raises is reported with one warning, and
     # disturbs nothing. What happens in a Ractor other than the main one is no event either.
     #
+    # Where GC has a pointer released, Ruby lets no Mutex be locked, nor a Monitor (ThreadError), as in the handler of a
+    # signal. A Thread::Queue takes events there too.
+    #
     # A pointer with `release_with` is made like the others while there are subscribers, with a little more to remember;
     # of one that was made before, the event of GC's release knows no class.
     #

@@ -102,6 +102,20 @@ RSpec.describe "a family of pointers" do
       expect(log).to eq [0, [:released, :child], :child_freed, [:released, :parent]]
     end
 
+    it "is kept by an older child, which finds it after compaction" do
+      log = in_child do |events|
+        child = events.pointer(:child)
+        4.times { GC.start }
+        out_of_reach { child.parent = events.pointer(:parent) }
+        GC.start(full_mark: false)
+        GC.verify_compaction_references(toward: :empty)
+        events << child.parent.read_int
+        child.free
+        events << :child_freed
+      end
+      expect(log).to eq [0, [:released, :child], :child_freed, [:released, :parent]]
+    end
+
     it "is released after a child releaser that does not keep it" do
       log = in_child do |events|
         releaser = nil

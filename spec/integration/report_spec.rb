@@ -55,4 +55,14 @@ RSpec.describe "a report at exit" do
       events: [:released], stderr: "safe_pointer: the report at exit raised IOError: closed\n"
     )
   end
+
+  it "that has nowhere to be written keeps nothing from being released" do
+    child = run_ruby(<<~RUBY)
+      require "stringio"
+      SafePointer.report_at_exit = true
+      kept = Handle.new(Oracle.create)
+      $stderr = StringIO.new.tap(&:close)
+    RUBY
+    expect(child).to have_attributes(quiet?: true, events: [:released])
+  end
 end

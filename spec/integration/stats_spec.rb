@@ -76,6 +76,26 @@ RSpec.describe "the figures of SafePointer.stats" do
     expect(changes.keys - %i[gc parent]).to be_empty
   end
 
+  it "count once what a C function releases that calls back, where that wants a releaser" do
+    changes = changes_of(<<~RUBY)
+      class CallingBack < SafePointer
+        release_with Oracle, :free_calling_back
+      end
+      pointer = nil
+      Oracle.call_back(called = ->(_) { pointer.parent })
+      events << Figures.counted {
+        out_of_reach do
+          pointer = CallingBack.new(Oracle.create)
+          pointer.free
+          events << [pointer.freed?, pointer.null?]
+          pointer = nil
+        end
+        full_gc
+      }
+    RUBY
+    expect(changes).to eq(created: 1, free: 1)
+  end
+
   it "have errors at GC" do
     child = run_ruby(<<~RUBY)
       require "#{File.expand_path("../support/figures", __dir__)}"

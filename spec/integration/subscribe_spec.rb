@@ -90,6 +90,48 @@ RSpec.describe "a subscriber" do
     expect(heard.first(4)).to eq [[:created, "NativeHandle", nil]] * 2 + [[:released, "NativeHandle", :gc]] * 2
   end
 
+  it "is told of what GC finds dead while it runs, which is no doing of its own" do
+    heard = told(<<~RUBY)
+      SafePointer.subscribe do |event|
+        HEAR.call(event)
+        GC.start if event.name == :created
+      end
+      out_of_reach do
+        20.times do
+          Handle.new(Oracle.create)
+          NativeHandle.new(Oracle.create)
+          SafePointer::Releaser.attach(Object.new, Oracle.create, Oracle.method(:free))
+        end
+      end
+      full_gc
+    RUBY
+    expect(heard.map { |name, _, trigger| [name, trigger] }.tally).to eq([:created, nil] => 60, %i[released gc] => 60)
+  end
+
+  it "may leave a constructor, and the other one raise when it is told" do
+    child = run_ruby(<<~RUBY)
+      require "#{File.expand_path("../support/native_handle", __dir__)}"
+      SafePointer.subscribe { |event| event.name == :created ? throw(:out, 5) : raise(IOError, "no") }
+      events << [Handle, NativeHandle].map { |type| catch(:out) { type.new(FFI::Pointer.new(64)) } }
+      full_gc
+    RUBY
+    expect(child.status).to be_success, child.inspect
+    expect(child.events).to eq [[5, 5]]
+  end
+
+  it "can come and go in the handler of a signal" do
+    heard = told(<<~RUBY)
+      subscription = nil
+      trap(:USR1) { subscription = subscription ? subscription.unsubscribe : SafePointer.subscribe(&HEAR) }
+      [1, 2].each do
+        Process.kill(:USR1, Process.pid)
+        pointer = Handle.new(Oracle.create)
+        pointer.free
+      end
+    RUBY
+    expect(heard).to eq [[:created, "Handle", nil], [:released, "Handle", :free]]
+  end
+
   it "that raises at GC, or at exit, disturbs nothing" do
     child = run_ruby(<<~RUBY)
       require "#{File.expand_path("../support/native_handle", __dir__)}"

@@ -164,6 +164,20 @@ void oracle_free_at_gate(void *block)
     oracle_free(block);
 }
 
+static void (*callback)(void *);
+
+void oracle_call_back(void (*function)(void *))
+{
+    callback = function;
+}
+
+/* A release that calls the program first. */
+void oracle_free_calling_back(void *block)
+{
+    callback(block);
+    oracle_free(block);
+}
+
 void oracle_close_gate(void)
 {
     pthread_mutex_lock(&lock);

@@ -40,6 +40,9 @@ module Oracle
   attach_function :reference, :oracle_reference, [:pointer], :void
   attach_function :free, :oracle_free, [:pointer], :void
   attach_function :free_at_gate, :oracle_free_at_gate, [:pointer], :void, blocking: true
+  callback :called_back, [:pointer], :void
+  attach_function :call_back, :oracle_call_back, [:called_back], :void
+  attach_function :free_calling_back, :oracle_free_calling_back, [:pointer], :void
   attach_function :close_gate, :oracle_close_gate, [], :void
   attach_function :open_gate, :oracle_open_gate, [], :void
   attach_function :waiting, :oracle_waiting, [], :int

@@ -137,6 +137,16 @@ RSpec.describe SafePointer, ".subscribe" do
     end
   end
 
+  it "disturbs nothing where the warning of an error cannot be given" do
+    subscription = SafePointer.subscribe { raise IOError }
+    stderr, $stderr = $stderr, StringIO.new.tap(&:close)
+    pointer = Handle.new(Oracle.create)
+    expect(pointer.free).to be_nil
+  ensure
+    $stderr = stderr
+    subscription.unsubscribe
+  end
+
   it "lets what is no error go on its way when the release is over" do
     parent = Handle.new(Oracle.create)
     child = Handle.new(Oracle.create, parent: parent)

@@ -59,8 +59,15 @@ pub fn keep(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), 
 }
 
 /// The releaser that was to release `pointer`. Nobody does any more.
-pub fn give_up(ruby: &Ruby, pointer: Value) -> Option<Obj<Releaser>> {
+pub fn take_releaser(ruby: &Ruby, pointer: Value) -> Option<Obj<Releaser>> {
     register::take_releaser(ruby, embedded::slot(pointer)?.take_place()?)
+}
+
+/// Has nobody release `pointer` any more.
+pub fn give_up(ruby: &Ruby, pointer: Value) {
+    if let Some(place) = embedded::slot(pointer).and_then(|slot| slot.take_place()) {
+        register::take(ruby, place);
+    }
 }
 
 /// Has a C function release `pointer`, which is at `address`. Returns `false` if there is no room for that.
@@ -133,14 +140,25 @@ pub fn expose(pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
     }
 }
 
-/// Has `pointer` keep `parent` alive. Raises if it is frozen.
-pub fn set_parent(pointer: Value, parent: Value) -> Result<(), Error> {
-    variable::set_parent(pointer, parent)
+/// Has `pointer`, which `releaser` is attached to, keep `parent` alive, or none any more if that is `nil`. Raises if it
+/// is frozen.
+pub fn set_parent(pointer: Value, releaser: Obj<Releaser>, parent: Value) -> Result<(), Error> {
+    match embedded::slot(pointer) {
+        Some(slot) => {
+            pointer.check_frozen()?;
+            slot.set_parent(pointer, releaser, parent);
+            Ok(())
+        }
+        None => variable::set_parent(pointer, parent),
+    }
 }
 
-/// What [`set_parent`] was given.
-pub fn parent(pointer: Value) -> Option<Value> {
-    variable::parent(pointer)
+/// What [`set_parent`] was given for `pointer`, which `releaser` is attached to.
+pub fn parent(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Option<Value> {
+    match embedded::slot(pointer) {
+        Some(_) => releaser.parent().map(|parent| ruby.get_inner(parent)),
+        None => variable::parent(pointer),
+    }
 }
 
 /// Prepares pointers of `class` to have something they are released by.

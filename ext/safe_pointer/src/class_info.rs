@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    num::NonZeroU64,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -25,8 +26,8 @@ use crate::{
 
 static INFO: Hidden = Hidden::new("safe_pointer_class_info");
 
-/// Counts the changes of classes.
-static CHANGES: AtomicU64 = AtomicU64::new(0);
+/// Counts the changes of classes, from 1.
+static CHANGES: AtomicU64 = AtomicU64::new(1);
 
 /// Looked up before the first pointer of a class is made, and again after the class has changed.
 #[derive(TypedData)]
@@ -50,13 +51,19 @@ pub struct ClassInfo {
 #[derive(Clone, Copy)]
 pub struct ReleaseName {
     name: OpaqueId,
-    changes: u64,
+    changes: NonZeroU64,
 }
 
 impl ReleaseName {
+    /// One that is yet to be looked up, and `name` until then.
+    pub fn unknown(name: OpaqueId) -> Self {
+        let changes = NonZeroU64::MAX;
+        Self { name, changes }
+    }
+
     /// `None` if it may be another one by now.
     pub fn get(self) -> Option<OpaqueId> {
-        (self.changes == CHANGES.load(Relaxed)).then_some(self.name)
+        (self.changes.get() == CHANGES.load(Relaxed)).then_some(self.name)
     }
 }
 
@@ -70,7 +77,7 @@ pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
     let guard: RModule = pointer::class(ruby)?.const_get("Guard")?;
     let reads_releaser: bool = guard.funcall("check", (class,))?;
     let is_ffis_constructor: bool = guard.funcall("ffis_constructor?", (class,))?;
-    let changes = CHANGES.load(Relaxed);
+    let changes = NonZeroU64::new(CHANGES.load(Relaxed)).unwrap_or(NonZeroU64::MAX);
     let release: Option<Symbol> = guard.funcall("release_behind", (class,))?;
     let queue: Option<Obj<ReleaseQueue>> = class.funcall("release_queue", ())?;
     let native = match native_function(ruby, class)? {

@@ -16,9 +16,8 @@ use safe_pointer_core::Trigger;
 use crate::{
     carrier::{self, Holder},
     errors::Occasion,
-    ffi, native, process, queue, register,
+    ffi, process, queue, register,
     releaser::Releaser,
-    stats::Cause,
     watch::{self, Watch},
 };
 
@@ -120,7 +119,7 @@ impl End {
     fn release_pointers(&mut self, ruby: &Ruby) -> Result<(), Error> {
         if !register::is_empty() {
             for pointer in pointers(ruby)? {
-                if let Some(releaser) = carrier::give_up(ruby, pointer) {
+                if let Some(releaser) = carrier::take_releaser(ruby, pointer) {
                     self.released += 1;
                     self.note(Releaser::bury(ruby, releaser, Some(pointer)));
                 }
@@ -133,12 +132,10 @@ impl End {
         }
         if carrier::has_natives() {
             for pointer in pointers(ruby)? {
-                if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)?
-                    && release.release(slot, Trigger::Finalizer)
-                {
-                    self.released += 1;
-                    self.note(ffi::set_null(ruby, pointer));
-                    self.note(native::tell(ruby, pointer, slot, Some(Cause::Exit)));
+                if let Holder::Native(release, slot) = carrier::peek(ruby, pointer)? {
+                    let released = release.release(ruby, pointer, slot, Trigger::Finalizer);
+                    self.released += usize::from(*released.as_ref().unwrap_or(&true));
+                    self.note(released.map(drop));
                 }
             }
         }

@@ -37,7 +37,9 @@ fn lease(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
 /// @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
 fn parent(ruby: &Ruby, rb_self: Value) -> Result<Option<Value>, Error> {
     match carrier::find(ruby, rb_self)? {
-        Some(releaser) if !Releaser::is_released(releaser) => Ok(carrier::parent(rb_self)),
+        Some(releaser) if !Releaser::is_released(releaser) => {
+            Ok(carrier::parent(ruby, rb_self, releaser))
+        }
         _ => Ok(None),
     }
 }
@@ -63,12 +65,13 @@ fn set_parent(ruby: &Ruby, rb_self: Value, parent: Value) -> Result<Value, Error
     }
     match parent.is_nil() {
         true => {
-            carrier::set_parent(rb_self, parent)?;
+            carrier::set_parent(rb_self, releaser, parent)?;
             releaser::tie(ruby, releaser, None)?;
         }
         false => Parent::new(ruby, parent, &method)?
             .check_descent(ruby, releaser, &method)?
-            .adopt(ruby, releaser, Some(rb_self), Bond::Before, &method)?,
+            .adopt(ruby, releaser, Some(rb_self), Bond::Before, &method)?
+            .keep(rb_self, releaser)?,
     }
     Ok(parent)
 }

@@ -7,9 +7,11 @@ use safe_pointer_core::{Claim, State, Trigger};
 
 use crate::{
     carrier::{self, Holder, NativeSlot},
-    exit, owners,
+    errors::Occasion,
+    exit, ffi, owners,
     queue::{self, Jobs},
     register::{self, Place},
+    releaser::Releaser,
     stats::{self, Cause, Ending},
     watch::{self, Subject},
 };
@@ -68,20 +70,36 @@ impl NativeRelease {
         self.function.address() == function.address() && Arc::ptr_eq(&self.jobs, jobs)
     }
 
-    /// Releases the pointer of `slot` now, if nobody has claimed it before: the program asks, or the process ends.
-    /// Returns whether it did.
-    pub fn release(&self, slot: NativeSlot, trigger: Trigger) -> bool {
-        let won = slot.state.claim(trigger) == Claim::Won;
-        if won {
-            self.function.call(slot.address);
-            let cause = match trigger {
-                Trigger::Free => Cause::Free,
-                Trigger::Finalizer => Cause::Exit,
-            };
-            released(slot.address, cause);
-            slot.state.finish();
+    /// Releases `pointer`, which `slot` is of, now, if nobody has claimed it before: the program asks, or the process
+    /// ends. It is NULL then, and who watches has been told. Returns whether it did.
+    pub fn release(
+        &self,
+        ruby: &Ruby,
+        pointer: Value,
+        slot: NativeSlot,
+        trigger: Trigger,
+    ) -> Result<bool, Error> {
+        if slot.state.claim(trigger) != Claim::Won {
+            return Ok(false);
         }
-        won
+        self.function.call(slot.address);
+        let cause = match trigger {
+            Trigger::Free => Cause::Free,
+            Trigger::Finalizer => Cause::Exit,
+        };
+        // The function may have called Ruby, and that have had a releaser take over the state.
+        if slot.state.is_detached()
+            && let Holder::Releaser(releaser) = carrier::peek(ruby, pointer)?
+        {
+            let ending = Ending::new(cause, &Ok(()));
+            Releaser::finish(ruby, releaser, Some(pointer), ending, Occasion::Child)?;
+            return Ok(true);
+        }
+        released(slot.address, cause);
+        slot.state.finish();
+        let nulled = ffi::set_null(ruby, pointer);
+        nulled.and(tell(ruby, pointer, slot, Some(cause)))?;
+        Ok(true)
     }
 
     /// The pointer object is being swept: has it released later, as nothing may run in here. When Ruby frees what is

@@ -12,7 +12,7 @@ use safe_pointer_core::{
 };
 
 use crate::{
-    carrier, ffi, pointer,
+    carrier, errors, ffi, pointer,
     process::ForkPolicy,
     queue::ReleaseQueue,
     releaser::{self, Kin, Releaser},
@@ -50,13 +50,16 @@ pub fn scan(
     of: Value,
 ) -> Result<(Value, Option<Value>, Options), Error> {
     // SAFETY: looks at the frame of the method that Ruby has called.
-    if unsafe { rb_sys::rb_keyword_given_p() } == 0 {
-        ruby.check_arity(args.len(), 1..3)?;
-        return Ok((args[0], args.get(1).copied(), Options::default()));
-    }
-    let (keywords, args) = args.split_last().unwrap_or((&of, &[]));
+    let has_keywords = unsafe { rb_sys::rb_keyword_given_p() } != 0;
+    let (args, keywords) = match args.split_last() {
+        Some((keywords, args)) if has_keywords => (args, Some(*keywords)),
+        _ => (args, None),
+    };
     ruby.check_arity(args.len(), 1..3)?;
-    let options = Options::parse(ruby, RHash::try_convert(*keywords)?, of)?;
+    let options = match keywords {
+        Some(keywords) => Options::parse(ruby, RHash::try_convert(keywords)?, of)?,
+        None => Options::default(),
+    };
     Ok((args[0], args.get(1).copied(), options))
 }
 
@@ -128,11 +131,19 @@ impl Options {
         pointer: Option<Value>,
         make: impl FnOnce() -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let made = self.give(ruby, releaser, pointer).and_then(|()| make());
-        if made.is_err() {
-            Releaser::detach(ruby, releaser)?;
-        }
-        made
+        let parent = self.parent;
+        let made = self.give(ruby, releaser, pointer).and_then(|()| {
+            make()?;
+            match (parent, pointer) {
+                (Some(parent), Some(pointer)) => parent.keep(pointer, releaser),
+                _ => Ok(()),
+            }
+        });
+        let given_up = match made {
+            Ok(()) => Ok(()),
+            Err(_) => errors::despite(&made, || Releaser::detach(ruby, releaser).map(drop)),
+        };
+        made.and(given_up)
     }
 
     fn give(
@@ -198,6 +209,11 @@ impl Parent {
         Ok(self)
     }
 
+    /// Has `pointer`, which `releaser` is attached to, keep this parent alive.
+    pub fn keep(self, pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
+        carrier::set_parent(pointer, releaser, self.value)
+    }
+
     /// Ties `child` to this parent, in place of the one it has.
     pub fn adopt(
         self,
@@ -206,7 +222,7 @@ impl Parent {
         pointer: Option<Value>,
         bond: Bond,
         method: &dyn Display,
-    ) -> Result<(), Error> {
+    ) -> Result<Self, Error> {
         let parent = Kin(self.releaser);
         // What is NULL is never released: there is nothing to wait for.
         let tied = child.address() != Some(0);
@@ -226,10 +242,7 @@ impl Parent {
         if tied {
             releaser::tie(ruby, child, Some((self.releaser, bond)))?;
         }
-        match pointer {
-            Some(pointer) => carrier::set_parent(pointer, self.value),
-            None => Ok(()),
-        }
+        Ok(self)
     }
 }
 

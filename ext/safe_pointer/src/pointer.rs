@@ -17,7 +17,7 @@ use crate::{
     class_info::{self, ClassInfo},
     conversion, ffi, guard, lifetime, native, options,
     releaser::{self, Message, Releaser},
-    stats::{self, Cause},
+    stats,
     watch::{self, Watch},
 };
 
@@ -133,8 +133,8 @@ fn release_callable(
     if let Some(callable) = callable.filter(|callable| callable.to_bool()) {
         return Ok((releaser::callable(ruby, callable)?, Message::Call));
     }
-    if info.release.is_some() {
-        Ok((rb_self.class().as_value(), Message::Release(info.release)))
+    if let Some(release) = info.release {
+        Ok((rb_self.class().as_value(), Message::Release(release)))
     } else if ruby.block_given() {
         Ok((ruby.block_proc()?.as_value(), Message::Call))
     } else {
@@ -158,11 +158,9 @@ fn free(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<(), Error> {
         Holder::Releaser(releaser) => Some(releaser),
         Holder::Native(release, slot) => {
             ruby.check_arity(args.len(), 0..1)?;
-            if release.release(slot, Trigger::Free) {
-                ffi::set_null(ruby, rb_self)?;
-                native::tell(ruby, rb_self, slot, Some(Cause::Free))?;
-            }
-            return Ok(());
+            return release
+                .release(ruby, rb_self, slot, Trigger::Free)
+                .map(drop);
         }
     };
     // A bare `super` in an own `free` hands on that method's arguments, which mean nothing here.

@@ -165,19 +165,19 @@ pub fn get(ruby: &Ruby, place: Place) -> Option<Kept> {
 }
 
 /// What is kept at `place`, which is vacant afterwards.
-pub fn take(ruby: &Ruby, place: Place) -> Option<Kept> {
+pub fn take(ruby: &Ruby, place: Place) -> Option<Value> {
     let (page, index) = with_register(|register| register.cell(ruby, place))?;
     let kept = page.kept[index].take()?;
     with_register(|register| {
         register.vacant.push(place);
         register.kept -= 1;
     });
-    Some(Kept::from(ruby.get_inner(kept)))
+    Some(ruby.get_inner(kept))
 }
 
 /// The releaser at `place`, which is vacant afterwards.
 pub fn take_releaser(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
-    match take(ruby, place)? {
+    match Kept::from(take(ruby, place)?) {
         Kept::Releaser(releaser) => Some(releaser),
         Kept::Origin(_) => None,
     }
@@ -185,7 +185,7 @@ pub fn take_releaser(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
 
 /// The origin at `place`, which is vacant afterwards.
 pub fn take_origin(ruby: &Ruby, place: Place) -> Option<Value> {
-    match take(ruby, place)? {
+    match Kept::from(take(ruby, place)?) {
         Kept::Releaser(_) => None,
         Kept::Origin(origin) => Some(origin),
     }

@@ -14,10 +14,7 @@ use magnus::{
     typed_data::{Obj, Writebarrier},
     value::{LazyId, Opaque, OpaqueId},
 };
-use safe_pointer_core::{
-    Claim, State, Trigger,
-    family::{self, Bond, Member},
-};
+use safe_pointer_core::{Claim, State, Trigger, family};
 
 use crate::{
     carrier,
@@ -27,13 +24,14 @@ use crate::{
     guard::Own,
     process::{self, ForkPolicy},
     queue::ReleaseQueue,
-    register::{self, Place},
     stats::{Cause, Ending},
 };
 
 mod account;
 mod class;
+mod end;
 mod extras;
+mod finalize;
 mod kin;
 mod lease;
 mod releasing;
@@ -45,10 +43,12 @@ mod weak;
 
 use account::Account;
 pub use class::init;
+use end::set_null;
 use extras::Extras;
+use finalize::{is_out_of_use, known_owner, pointer};
 pub use kin::{Due, Kin, settle, tie};
 pub use lease::with_lease;
-pub use releasing::{enter as enter_release, forked, is_releasing};
+pub use releasing::{enter as enter_release, enter_notification, forked, is_releasing};
 use request::Request;
 use turns::Guarded;
 pub use turns::Turn;
@@ -62,7 +62,7 @@ pub enum Message {
     /// `callable.call(pointer)`
     Call,
     /// `klass.release(pointer)`
-    Release(Option<ReleaseName>),
+    Release(ReleaseName),
 }
 
 /// Holds what a release needs, and never the pointer object itself: the register keeps this
@@ -81,7 +81,8 @@ pub enum Message {
 )]
 pub struct Releaser {
     state: State,
-    address: Option<usize>,
+    /// 0 where there is none, too.
+    address: usize,
     /// The fork of the process in which the pointer was made.
     generation: u32,
     account: Account,
@@ -178,7 +179,7 @@ impl Releaser {
         };
         let make = |state| {
             let callable = class.as_value();
-            let message = Message::Release(None);
+            let message = Message::Release(ReleaseName::unknown(*RELEASE));
             let state = (state, address, account);
             Self::make(ruby, class, held, callable, message, state)
         };
@@ -203,7 +204,7 @@ impl Releaser {
         let nil = Opaque::from(ruby.qnil().as_value());
         let releaser = ruby.obj_wrap(Self {
             state,
-            address,
+            address: address.unwrap_or(0),
             generation: process::generation(),
             account,
             message: Cell::new(message),
@@ -224,7 +225,7 @@ impl Releaser {
 
     /// The address of what was wrapped, if it has one. It stays known after the release.
     pub fn address(&self) -> Option<usize> {
-        self.address
+        (self.address != 0 || self.state.is_null()).then_some(self.address)
     }
 
     pub fn state(&self) -> &State {
@@ -300,107 +301,11 @@ impl Releaser {
             return Self::finalize(ruby, rb_self, pointer, None);
         }
         match rb_self.state.leases() > 0 && !is_out_of_use(ruby, rb_self, id)? {
-            true => Self::collect(ruby, rb_self, pointer),
+            true => {
+                rb_self.discard_in_fork(ruby)?;
+                Self::collect(ruby, rb_self, pointer)
+            }
             false => Self::bury(ruby, rb_self, pointer),
-        }
-    }
-
-    /// Releases because the pointer, whose releaser is at `place`, is gone; or has it wait in its queue.
-    pub fn bury_at(ruby: &Ruby, rb_self: Obj<Self>, place: Place) -> Result<(), Error> {
-        // Before it leaves the register: this may ask Ruby, and an interrupt may come.
-        rb_self.discard_in_fork(ruby)?;
-        match rb_self.queue(ruby) {
-            // What leases keep off may have been asked for, and is carried out without a queue.
-            Some(queue) if rb_self.state.leases() == 0 && !process::is_ending(ruby)? => {
-                queue.keep_waiting(place);
-                Ok(())
-            }
-            _ => {
-                register::take(ruby, place);
-                Self::bury(ruby, rb_self, None)
-            }
-        }
-    }
-
-    /// Releases because nobody can be using the pointer: it is gone, or it is `pointer` and the process ends.
-    pub fn bury(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
-        rb_self.discard_in_fork(ruby)?;
-        if rb_self.state.leases() > 0 {
-            lease::end_all(ruby, rb_self)?;
-        }
-        Self::collect(ruby, rb_self, pointer)
-    }
-
-    fn collect(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
-        rb_self.discard_in_fork(ruby)?;
-        if let Some(queue) = rb_self.queue(ruby)
-            && !process::is_ending(ruby)?
-        {
-            queue.push(ruby, rb_self);
-            return Ok(());
-        }
-        Self::finalize(ruby, rb_self, pointer, Some(Occasion::Finalizer))
-    }
-
-    /// Releases because it is this one's turn in a queue.
-    pub fn run(ruby: &Ruby, rb_self: Obj<Self>, occasion: Occasion) -> Result<(), Error> {
-        rb_self.discard_in_fork(ruby)?;
-        match rb_self.extras.get() {
-            Some(extras) if extras.due.take() => {
-                settle(ruby, Some((Kin(rb_self), Trigger::Finalizer)), occasion)
-            }
-            _ => {
-                let pointer = pointer(ruby, rb_self, None)?;
-                Self::finalize(ruby, rb_self, pointer, Some(occasion))
-            }
-        }
-    }
-
-    /// `occasion` is when Ruby or a queue asks. Without one it is the program that does, and an error is for its ears.
-    fn finalize(
-        ruby: &Ruby,
-        rb_self: Obj<Self>,
-        pointer: Option<Value>,
-        occasion: Option<Occasion>,
-    ) -> Result<(), Error> {
-        match (family::claim(&Kin(rb_self), Trigger::Finalizer), occasion) {
-            (Claim::Won, _) => {
-                let result = rb_self.call_claimed(ruby);
-                let ending = Ending::new(Cause::of(ruby, occasion), &result);
-                let ended = errors::despite(&result, || {
-                    let occasion = occasion.unwrap_or(Occasion::Child);
-                    Self::finish(ruby, rb_self, pointer, ending, occasion)
-                });
-                let reported = match (result, occasion) {
-                    (Err(error), Some(occasion)) => {
-                        errors::report(ruby, error, &rb_self.subject(ruby), occasion)
-                    }
-                    (result, _) => result,
-                };
-                reported.and(ended)
-            }
-            (Claim::Deferred, _) => {
-                Request::set(rb_self, pointer, None);
-                Ok(())
-            }
-            (Claim::Refused, _) if rb_self.is_guarded(ruby) && rb_self.state.autorelease() => {
-                rb_self.call_claimed(ruby)
-            }
-            (Claim::Refused, Some(occasion)) => {
-                rb_self.discount(ruby);
-                let gone = !process::is_ending(ruby)?;
-                let settled = rb_self.settle_account(ruby, gone);
-                // Only for a parent's sake: at the end of the process somebody may still ask for the release.
-                match Kin(rb_self).tie() {
-                    Some(tie) if tie.bond == Bond::Before => {
-                        let abandon = || settle(ruby, family::abandon(&Kin(rb_self)), occasion);
-                        let abandoned = errors::despite(&settled, abandon);
-                        settled.and(abandoned)
-                    }
-                    _ => settled,
-                }
-            }
-            (Claim::Refused, None) => Ok(()),
         }
     }
 
@@ -453,7 +358,7 @@ impl Releaser {
         }
         let message = match self.message.get() {
             Message::Call => *CALL,
-            Message::Release(name) => match name.and_then(ReleaseName::get) {
+            Message::Release(name) => match name.get() {
                 Some(name) => name,
                 None => Self::release_name(ruby, callable)?,
             },
@@ -465,7 +370,7 @@ impl Releaser {
     /// Whether the class is known to be as it was when the pointer was made.
     pub fn is_class_unchanged(&self) -> bool {
         match self.message.get() {
-            Message::Release(name) => name.and_then(ReleaseName::get).is_some(),
+            Message::Release(name) => name.get().is_some(),
             Message::Call => false,
         }
     }
@@ -476,54 +381,6 @@ impl Releaser {
             None => None,
         };
         Ok(name.and_then(ReleaseName::get).unwrap_or(*RELEASE))
-    }
-
-    /// Ends the release of `pointer`, and carries out those that waited for it.
-    pub fn finish(
-        ruby: &Ruby,
-        rb_self: Obj<Self>,
-        pointer: Option<Value>,
-        ending: Ending,
-        occasion: Occasion,
-    ) -> Result<(), Error> {
-        let (due, ended) = Self::end(ruby, rb_self, pointer, ending);
-        let settled = errors::despite(&ended, || settle(ruby, due, occasion));
-        ended.and(settled)
-    }
-
-    /// Ends the release of `pointer`: makes it NULL, and lets go of what the release needed.
-    fn end(
-        ruby: &Ruby,
-        rb_self: Obj<Self>,
-        pointer: Option<Value>,
-        ending: Ending,
-    ) -> (Due, Result<(), Error>) {
-        let watched = rb_self.close_account(ending);
-        let due = family::finish(&Kin(rb_self));
-        rb_self.let_go(ruby);
-        // Borrowed only by another Ractor that asks whose turn it is.
-        if let Ok(mut guarded) = rb_self.guarded.try_borrow_mut() {
-            *guarded = None;
-        }
-        let nulled = match rb_self.extras.get() {
-            Some(_) => {
-                rb_self.count(ruby);
-                set_null_within(ruby, rb_self)
-            }
-            None => Ok(()),
-        };
-        let nulled = set_null(ruby, pointer).and(nulled);
-        let told = match watched {
-            true => rb_self.tell_of_end(ruby, ending),
-            false => Ok(()),
-        };
-        (due, nulled.and(told))
-    }
-
-    fn let_go(&self, ruby: &Ruby) {
-        let nil = Opaque::from(ruby.qnil().as_value());
-        self.held.set(nil);
-        self.callable.set(nil);
     }
 
     fn cells(&self) -> [&Cell<Opaque<Value>>; 3] {
@@ -541,31 +398,6 @@ impl Releaser {
     pub fn set_autorelease(&self, ruby: &Ruby, on: bool) {
         self.state.set_autorelease(on);
         self.count(ruby);
-    }
-
-    /// Keeps GC and exit from releasing what a process that is to leave it alone has from its parent. What the program
-    /// has asked for is carried out all the same, and nobody waits for the rest.
-    fn discard_in_fork(&self, ruby: &Ruby) -> Result<(), Error> {
-        if self.is_discarded(ruby)? {
-            self.set_autorelease(ruby, false);
-        }
-        Ok(())
-    }
-
-    /// Whether this process is a fork of the one that made the pointer, and is to leave it alone.
-    fn is_discarded(&self, ruby: &Ruby) -> Result<bool, Error> {
-        if self.generation == process::generation() {
-            return Ok(false);
-        }
-        let own = self
-            .extras
-            .get()
-            .and_then(|extras| extras.fork_policy.get());
-        let policy = match own {
-            Some(policy) => policy,
-            None => process::fork_policy_of(ruby, self.pointer_class(ruby))?,
-        };
-        Ok(policy == ForkPolicy::Discard)
     }
 
     /// Has this release be that of `other` too, a pointer that is destroyed with this one.
@@ -625,6 +457,16 @@ impl Releaser {
         rb_self.extras().owner.add(ruby, rb_self, pointer)
     }
 
+    /// The parent as the program has given it. Alive as long as the pointer is.
+    pub fn parent(&self) -> Option<Opaque<Value>> {
+        self.extras.get()?.parent.get()
+    }
+
+    /// The pointer is to keep `parent` alive.
+    pub fn set_parent(&self, parent: Option<Value>) {
+        self.extras().parent.set(parent.map(Opaque::from));
+    }
+
     pub fn set_fork_policy(&self, policy: ForkPolicy) {
         self.extras().fork_policy.set(Some(policy));
     }
@@ -667,82 +509,4 @@ pub fn define_finalizer(object: Value, releaser: Obj<Releaser>) -> Result<(), Er
         unsafe { rb_sys::rb_define_finalizer(object.as_raw(), releaser.as_raw()) }
     })?;
     Ok(())
-}
-
-/// The pointer of `releaser`, if it is still there: the program has reached for the releaser, or the process
-/// ends and releases that are yet to come may look at it. At GC it is gone.
-fn pointer(
-    ruby: &Ruby,
-    releaser: Obj<Releaser>,
-    id: Option<Value>,
-) -> Result<Option<Value>, Error> {
-    let left = match id {
-        Some(id) if process::is_ending(ruby)? => process::object(ruby, id),
-        _ => None,
-    };
-    let pointer = match left {
-        None => known_owner(ruby, releaser)?,
-        left => left,
-    };
-    match pointer {
-        Some(pointer) if carrier::holds(ruby, pointer, releaser)? => Ok(Some(pointer)),
-        _ => Ok(None),
-    }
-}
-
-fn known_owner(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Error> {
-    let owner = releaser
-        .extras
-        .get()
-        .map(|extras| extras.owner.pointers(ruby));
-    match owner.transpose()?.flatten() {
-        Some(pointers) => pointers.shift(),
-        None => Ok(None),
-    }
-}
-
-/// Whether nobody can be using the pointer: the object with this id is gone, or the process ends.
-fn is_out_of_use(ruby: &Ruby, releaser: Obj<Releaser>, id: Option<Value>) -> Result<bool, Error> {
-    if process::is_ending(ruby)? {
-        return Ok(true);
-    }
-    match id.and_then(|id| process::object(ruby, id)) {
-        Some(pointer) => Ok(!carrier::holds(ruby, pointer, releaser)?),
-        None => Ok(true),
-    }
-}
-
-/// Makes `pointer` NULL. Nobody needs to release it any more.
-fn set_null(ruby: &Ruby, pointer: Option<Value>) -> Result<(), Error> {
-    let Some(pointer) = pointer else {
-        return Ok(());
-    };
-    carrier::give_up(ruby, pointer);
-    ffi::set_null(ruby, pointer)
-}
-
-/// Makes the pointers NULL that the release of `releaser` has destroyed too, and those that theirs would have.
-fn set_null_within(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
-    let Some(left) = releaser.within(ruby)? else {
-        return Ok(());
-    };
-    let mut told = Ok(());
-    while let Some(pointer) = left.pop::<Option<Value>>()? {
-        if let Some(releaser) = carrier::find(ruby, pointer)?
-            && !releaser.state.is_detached()
-        {
-            if releaser.state.claim(Trigger::Free) == Claim::Won {
-                releaser.state.finish();
-            }
-            releaser.let_go(ruby);
-            releaser.discount(ruby);
-            ffi::set_null(ruby, pointer)?;
-            let settled = errors::despite(&told, || releaser.settle_account(ruby, false));
-            told = told.and(settled);
-            if let Some(more) = releaser.within(ruby)? {
-                left.concat(more)?;
-            }
-        }
-    }
-    told
 }

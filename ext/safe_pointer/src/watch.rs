@@ -14,7 +14,7 @@ use safe_pointer_core::family::Member;
 use crate::{
     carrier::{self, Holder},
     owners, pointer, register,
-    releaser::{Kin, Releaser},
+    releaser::{self, Kin, Releaser},
     stats::{Cause, Ending},
 };
 
@@ -117,6 +117,7 @@ impl Subject {
             trigger,
             self.size,
         );
+        let _notifying = releaser::enter_notification();
         diagnostics(ruby)?.funcall::<_, _, Value>("notify", event)?;
         Ok(())
     }

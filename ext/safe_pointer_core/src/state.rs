@@ -262,6 +262,11 @@ impl State {
         });
     }
 
+    /// Whether the address is NULL.
+    pub fn is_null(&self) -> bool {
+        self.load() & NULL != 0
+    }
+
     /// Whether the pointer has been given away.
     pub fn is_detached(&self) -> bool {
         self.load() & PHASE == DETACHED

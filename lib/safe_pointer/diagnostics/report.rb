@@ -72,11 +72,16 @@ class SafePointer
     class << self
       private
 
-      # Called by the extension. Nothing may keep the process from releasing what is left.
+      # Called by the extension. Nothing may keep the process from releasing what is left: there may be nowhere to write
+      # to.
       def report_at_exit
         SafePointer.report
       rescue Exception => error # rubocop:disable Lint/RescueException
-        warn "safe_pointer: the report at exit raised #{SafePointer.send(:describe_error, error)}"
+        begin
+          warn "safe_pointer: the report at exit raised #{SafePointer.send(:describe_error, error)}"
+        rescue Exception # rubocop:disable Lint/RescueException
+          nil
+        end
       end
     end
   end

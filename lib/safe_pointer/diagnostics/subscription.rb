@@ -8,20 +8,19 @@ class SafePointer
       ERRORS = [StandardError, ScriptError, NoMemoryError, SystemStackError, SecurityError].freeze
       private_constant :BUSY, :ERRORS
 
-      @lock = Thread::Mutex.new
-      @all = [].freeze
+      @all = {}.compare_by_identity
 
       class << self
         # @api private
         def add(block)
           raise ArgumentError, "SafePointer.subscribe: needs a block" unless block
 
-          new(block).tap { |subscription| change { |all| [*all, subscription] } }
+          new(block).tap { |subscription| change { @all[subscription] = true } }
         end
 
         # @api private
         def remove(subscription)
-          change { |all| all - [subscription] }
+          change { @all.delete(subscription) }
         end
 
         # @api private
@@ -31,7 +30,7 @@ class SafePointer
 
           begin
             thread.thread_variable_set(BUSY, true)
-            @all.each { |subscription| subscription.deliver(event) }
+            @all.keys.each { |subscription| subscription.deliver(event) }
           ensure
             thread.thread_variable_set(BUSY, nil)
           end
@@ -39,11 +38,14 @@ class SafePointer
 
         private
 
+        # Without a lock, which the handler of a signal could not take: who comes last, on whatever thread, sees what
+        # the others have done.
         def change
-          @lock.synchronize do
-            @all = yield(@all).freeze
-            SafePointer.send(:watch, :events, @all.any?)
-          end
+          yield
+          begin
+            on = @all.any?
+            SafePointer.send(:watch, :events, on)
+          end until on == @all.any? # rubocop:disable Lint/Loop
         end
       end
 
@@ -72,7 +74,16 @@ class SafePointer
         return if @failed
 
         @failed = true
+        complain(error)
+      end
+
+      private
+
+      # A program may turn warnings into errors, or have closed what they are written to.
+      def complain(error)
         warn "safe_pointer: a subscriber raised #{SafePointer.send(:describe_error, error)}, and is told of more"
+      rescue *ERRORS
+        nil
       end
     end
 

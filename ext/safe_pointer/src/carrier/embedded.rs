@@ -7,7 +7,7 @@
 //!
 //! `held` says what the pointer is released by: 0 before it is initialized, a Ruby object (a `Releaser`), or with
 //! its lowest bit set a [`NativeRelease`]; then the state of the release is in the block too. `place` is where a
-//! `Releaser` is in the register.
+//! `Releaser` is in the register. A parent that is to be kept alive is known to the releaser, and marked by the pointer.
 //!
 //! Nothing of ffi's layout is written down here: the data of a new object is a copy of a blank pointer's, and
 //! changing, marking, compacting and freeing it is left to ffi's own functions. How long it is ffi says itself, where its
@@ -38,10 +38,11 @@ use super::{data, image};
 use crate::{
     ffi,
     native::NativeRelease,
-    queue,
     register::{Place, PlaceCell},
     releaser::Releaser,
 };
+
+mod gc;
 
 /// `RUBY_TYPED_EMBEDDABLE` of Ruby 3.3 and later: the data is inside the object, so it has no block that
 /// could be longer. Earlier Rubies do not have the flag and never set the bit.
@@ -57,6 +58,8 @@ struct Plain {
     /// Where the releaser is kept that the pointer is to be released by when it is dead; where the pointer has none, its
     /// origin.
     place: PlaceCell,
+    /// Whether the releaser knows of a parent that the pointer keeps alive.
+    has_parent: Cell<bool>,
 }
 
 /// Our part of a block of a class that is released by a C function.
@@ -153,6 +156,17 @@ impl Slot {
         true
     }
 
+    /// `pointer` is the object the slot was taken from, and `releaser` what it holds.
+    pub fn set_parent(&self, pointer: Value, releaser: Obj<Releaser>, parent: Value) {
+        let parent = (!parent.is_nil()).then_some(parent);
+        releaser.set_parent(parent);
+        self.plain().has_parent.set(parent.is_some());
+        if let Some(parent) = parent {
+            // SAFETY: both are live objects, and `mark` finds `parent` from `pointer` already.
+            unsafe { rb_sys::rb_gc_writebarrier(pointer.as_raw(), parent.as_raw()) };
+        }
+    }
+
     pub fn set_place(&self, place: Place) {
         self.plain().place.set(place);
     }
@@ -211,8 +225,8 @@ pub fn slot(pointer: Value) -> Option<Slot> {
         Kind::Untyped { .. } => {
             let data = data::untyped(pointer)?;
             match data.free {
-                Some(free) if ptr::fn_addr_eq(free, free_plain as Free) => (data.block, false),
-                Some(free) if ptr::fn_addr_eq(free, free_native as Free) => (data.block, true),
+                Some(free) if ptr::fn_addr_eq(free, gc::free_plain as Free) => (data.block, false),
+                Some(free) if ptr::fn_addr_eq(free, gc::free_native as Free) => (data.block, true),
                 _ => return None,
             }
         }
@@ -225,148 +239,6 @@ type Free = unsafe extern "C" fn(*mut c_void);
 
 fn part_of(block: *mut c_void, layout: &Layout) -> *mut Plain {
     block.wrapping_byte_add(layout.offset).cast()
-}
-
-/// Calls `visit` with our part of `block`. For the functions that the garbage collector calls.
-fn visit(block: *mut c_void, visit: impl FnOnce(&Cell<VALUE>)) {
-    if let Some(layout) = LAYOUT.get()
-        && let Some(part) = NonNull::new(part_of(block, layout))
-    {
-        // SAFETY: Ruby calls with the block of an object of ours.
-        let held = unsafe { &part.as_ref().held };
-        if held.get() & NATIVE == 0 {
-            visit(held);
-        }
-    }
-}
-
-/// ffi's own functions for a block.
-struct Inherited {
-    mark: RUBY_DATA_FUNC,
-    free: RUBY_DATA_FUNC,
-    compact: RUBY_DATA_FUNC,
-    size: Option<unsafe extern "C" fn(*const c_void) -> size_t>,
-}
-
-fn inherited() -> Inherited {
-    match LAYOUT.get().map(|layout| &layout.kind) {
-        Some(Kind::Typed { plain, .. }) if !plain.parent.is_null() => {
-            // SAFETY: ffi's type is static, and ffi's library is never unloaded while Ruby runs.
-            let functions = unsafe { &(*plain.parent).function };
-            Inherited {
-                mark: functions.dmark,
-                free: functions.dfree,
-                compact: functions.dcompact,
-                size: functions.dsize,
-            }
-        }
-        Some(Kind::Untyped { mark, free }) => Inherited {
-            mark: *mark,
-            free: *free,
-            compact: None,
-            size: None,
-        },
-        _ => Inherited {
-            mark: None,
-            free: None,
-            compact: None,
-            size: None,
-        },
-    }
-}
-
-unsafe extern "C" fn mark(block: *mut c_void) {
-    if let Some(mark) = inherited().mark {
-        // SAFETY: ffi's data is at the start of the block.
-        unsafe { mark(block) };
-    }
-    visit(block, |held| {
-        // SAFETY: it holds `false` or a live object; `compact` follows it when it moves.
-        unsafe { rb_sys::rb_gc_mark_movable(held.get()) };
-    });
-}
-
-/// Untyped data cannot follow what moves.
-unsafe extern "C" fn mark_untyped(block: *mut c_void) {
-    if let Some(mark) = inherited().mark {
-        // SAFETY: as in `mark`.
-        unsafe { mark(block) };
-    }
-    visit(block, |held| {
-        // SAFETY: it holds `false` or a live object.
-        unsafe { rb_sys::rb_gc_mark(held.get()) };
-    });
-}
-
-unsafe extern "C" fn compact(block: *mut c_void) {
-    if let Some(compact) = inherited().compact {
-        // SAFETY: as in `mark`.
-        unsafe { compact(block) };
-    }
-    visit(block, |held| {
-        // SAFETY: it holds `false` or an object that was marked in this GC.
-        held.set(unsafe { rb_sys::rb_gc_location(held.get()) });
-    });
-}
-
-unsafe extern "C" fn free_plain(block: *mut c_void) {
-    if let Some(layout) = LAYOUT.get()
-        && let Some(part) = NonNull::new(part_of(block, layout))
-    {
-        // SAFETY: Ruby calls with the block of an object of ours.
-        let place = unsafe { &part.as_ref().place };
-        if let Some(place) = place.take() {
-            queue::bury(place);
-        }
-    }
-    if let Some(free) = inherited().free {
-        // SAFETY: as in `mark`. ffi frees the block, which comes from Ruby's allocator like its own.
-        unsafe { free(block) };
-    }
-}
-
-unsafe extern "C" fn free_native(block: *mut c_void) {
-    if let Some(layout) = LAYOUT.get()
-        && let Some(part) = NonNull::new(part_of(block, layout).cast::<Native>())
-    {
-        // SAFETY: Ruby calls with the block of an object of ours that has the longer part.
-        let native = unsafe { part.as_ref() };
-        if let Some(release) = native_release(native.plain.held.get()) {
-            let origin = native.plain.place.take();
-            release.bury(&native.state, native.address.get(), origin);
-        }
-    }
-    // SAFETY: handed on.
-    unsafe { free_plain(block) };
-}
-
-/// The block, and as ffi has it for memory of its own, the native memory that goes with it.
-fn size(block: *const c_void, part: usize) -> size_t {
-    // SAFETY: as in `mark`.
-    let size = inherited().size.map_or(0, |size| unsafe { size(block) });
-    let Some(layout) = LAYOUT.get() else {
-        return size;
-    };
-    let padding = layout.offset - layout.blank.len();
-    let mut native_size = 0;
-    visit(block.cast_mut(), |held| {
-        // SAFETY: Ruby asks for the size of live objects, whose slots hold 0, which is `false`, or a live object.
-        let held = unsafe { Value::from_raw(held.get()) };
-        if held.to_bool()
-            && let Ok(releaser) = Obj::<Releaser>::try_convert(held)
-        {
-            native_size = releaser.counted();
-        }
-    });
-    size + (padding + part + native_size) as size_t
-}
-
-unsafe extern "C" fn size_plain(block: *const c_void) -> size_t {
-    size(block, size_of::<Plain>())
-}
-
-unsafe extern "C" fn size_native(block: *const c_void) -> size_t {
-    size(block, size_of::<Native>())
 }
 
 unsafe extern "C" fn allocate_plain(class: VALUE) -> VALUE {
@@ -406,9 +278,13 @@ unsafe fn allocate(class: VALUE, native: bool) -> VALUE {
             unsafe { rb_sys::rb_data_typed_object_wrap(class, block, data_type) }
         }
         Kind::Untyped { .. } => {
-            let free: Free = if native { free_native } else { free_plain };
+            let free: Free = if native {
+                gc::free_native
+            } else {
+                gc::free_plain
+            };
             // SAFETY: the block is what the functions expect.
-            unsafe { rb_sys::rb_data_object_wrap(class, block, Some(mark_untyped), Some(free)) }
+            unsafe { rb_sys::rb_data_object_wrap(class, block, Some(gc::mark_untyped), Some(free)) }
         }
     }
 }
@@ -443,8 +319,8 @@ fn derive_typed(blank: Value) -> Option<Layout> {
         // SAFETY: the type of a live object.
         let mut derived = unsafe { data.data_type.read() };
         derived.parent = data.data_type;
-        derived.function.dmark = Some(mark);
-        derived.function.dcompact = Some(compact);
+        derived.function.dmark = Some(gc::mark);
+        derived.function.dcompact = Some(gc::compact);
         derived
     };
     // SAFETY: as above.
@@ -457,11 +333,11 @@ fn derive_typed(blank: Value) -> Option<Layout> {
     let length = unsafe { dsize(data.block) } as usize;
 
     let mut plain = derived();
-    plain.function.dfree = Some(free_plain);
-    plain.function.dsize = Some(size_plain);
+    plain.function.dfree = Some(gc::free_plain);
+    plain.function.dsize = Some(gc::size_plain);
     let mut native = derived();
-    native.function.dfree = Some(free_native);
-    native.function.dsize = Some(size_native);
+    native.function.dfree = Some(gc::free_native);
+    native.function.dsize = Some(gc::size_native);
     Some(Layout {
         blank: copy(data.block, length),
         offset: length.next_multiple_of(align_of::<Native>()),

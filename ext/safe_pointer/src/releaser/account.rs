@@ -72,7 +72,7 @@ impl Releaser {
     /// Counts what this is to release from now on, and tells who watches.
     pub fn open_account(ruby: &Ruby, rb_self: Obj<Self>) -> Result<(), Error> {
         // NULL is nothing to release.
-        if rb_self.address == Some(0) {
+        if rb_self.state.is_null() {
             return Ok(());
         }
         rb_self.account.open();
@@ -86,25 +86,25 @@ impl Releaser {
     fn present(&self, ruby: &Ruby, rb_self: Obj<Self>) -> Result<(), Error> {
         let class = RClass::from_value(self.pointer_class(ruby));
         if let Some(class) = class
-            && let Some(origin) = watch::origin(ruby, class, self.address, false)?
+            && let Some(origin) = watch::origin(ruby, class, self.address(), false)?
         {
             Self::set_origin(rb_self, origin);
         }
-        let second = owners::add(self.address).then(|| rb_self.as_value());
+        let second = owners::add(self.address()).then(|| rb_self.as_value());
         watch::created(ruby, &self.subject(ruby), second)
     }
 
     /// Counts what was made before anybody could watch it.
     pub fn open_account_quietly(&self) {
         self.account.open();
-        owners::add(self.address);
+        owners::add(self.address());
     }
 
     /// Counts the end of the release. Returns whether who watches is to be told, once it is over.
     pub fn close_account(&self, ending: Ending) -> bool {
         let counted = self.account.release(ending);
         if counted {
-            owners::remove(self.address);
+            owners::remove(self.address());
         }
         counted && watch::is_on()
     }
@@ -146,7 +146,7 @@ impl Releaser {
         if !self.account.detach(to) {
             return Ok(());
         }
-        owners::remove(self.address);
+        owners::remove(self.address());
         match watch::is_on() {
             true => watch::detached(ruby, &self.subject(ruby)),
             false => Ok(()),
@@ -162,7 +162,7 @@ impl Releaser {
         let origin = self.extras.get().and_then(|extras| extras.origin.get());
         Subject {
             class: Some(self.pointer_class(ruby)),
-            address: self.address,
+            address: self.address(),
             size: self.size(),
             origin: origin.map(|origin| ruby.get_inner(origin)),
         }
@@ -183,7 +183,7 @@ impl Releaser {
         if !self.account.is_open() {
             return;
         }
-        owners::remove(self.address);
+        owners::remove(self.address());
         if self.state.is_released() {
             let ending = Ending {
                 cause: Cause::Parent,

@@ -5,17 +5,19 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use magnus::{Value, gc::Marker, value::Opaque};
+use magnus::{Value, gc::Marker, typed_data::Obj, value::Opaque};
 use safe_pointer_core::family::Bond;
 
-use super::{request::Request, weak::Weak};
+use super::{Releaser, request::Request, weak::Weak};
 use crate::process::ForkPolicy;
 
 /// Made when first needed, so that the releases without pay for a pointer only.
 #[derive(Default)]
 pub struct Extras {
     /// The parent, by its releaser. Finalizers on other threads come here too, in other Ractors even.
-    tie: Mutex<Option<(Opaque<Value>, Bond)>>,
+    tie: Mutex<Option<(Opaque<Obj<Releaser>>, Bond)>>,
+    /// The parent as the program has given it. Kept alive by the pointer, not from here: it may have the pointer itself.
+    pub parent: Cell<Option<Opaque<Value>>>,
     /// The threads that have a lease, each as often as it has one.
     pub lessees: RefCell<Vec<Opaque<Value>>>,
     /// The release that waits for holds to end.
@@ -41,12 +43,15 @@ pub struct Extras {
 }
 
 impl Extras {
-    pub fn tie(&self) -> Option<(Opaque<Value>, Bond)> {
+    pub fn tie(&self) -> Option<(Opaque<Obj<Releaser>>, Bond)> {
         *self.tie.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the tie there was.
-    pub fn replace_tie(&self, tie: Option<(Opaque<Value>, Bond)>) -> Option<(Opaque<Value>, Bond)> {
+    pub fn replace_tie(
+        &self,
+        tie: Option<(Opaque<Obj<Releaser>>, Bond)>,
+    ) -> Option<(Opaque<Obj<Releaser>>, Bond)> {
         let mut current = self.tie.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut current, tie)
     }

@@ -1,8 +1,7 @@
 //! Releasers as members of families, and the releases that become due there.
 
 use magnus::{
-    Error, Ruby, TryConvert, Value,
-    prelude::*,
+    Error, Ruby,
     rb_sys::AsRawValue,
     typed_data::{Obj, Writebarrier},
     value::Opaque,
@@ -33,10 +32,9 @@ impl PartialEq for Kin {
 }
 
 impl Kin {
-    fn of(tie: Option<(Opaque<Value>, Bond)>) -> Option<Tie<Self>> {
+    fn of(tie: Option<(Opaque<Obj<Releaser>>, Bond)>) -> Option<Tie<Self>> {
         let (parent, bond) = tie?;
-        let parent = Obj::try_convert(Ruby::get().ok()?.get_inner(parent)).ok()?;
-        let parent = Kin(parent);
+        let parent = Kin(Ruby::get().ok()?.get_inner(parent));
         Some(Tie { parent, bond })
     }
 }
@@ -61,7 +59,7 @@ pub fn tie(
     child: Obj<Releaser>,
     parent: Option<(Obj<Releaser>, Bond)>,
 ) -> Result<(), Error> {
-    let tie = parent.map(|(parent, bond)| (parent.as_value().into(), bond));
+    let tie = parent.map(|(parent, bond)| (parent.into(), bond));
     let old = Kin::of(child.extras().replace_tie(tie));
     if let Some((parent, _)) = parent {
         child.writebarrier(parent);
