@@ -347,6 +347,18 @@ RSpec.describe "a release queue" do
       expect(log).to eq %i[end released]
     end
 
+    it "does not get in the way of a fork in a release at exit, when Ruby starts no thread" do
+      child = run_ruby(<<~RUBY)
+        QUEUE = SafePointer::ReleaseQueue.new(thread: true)
+        kept = SafePointer.new(Oracle.create) do |raw|
+          Process.wait(fork { events << :forked; exit! })
+          Oracle.free(raw)
+        end
+      RUBY
+      expect(child).to be_quiet, child.inspect
+      expect(child.events).to eq %i[forked released]
+    end
+
     it "drains in a fork, too" do
       log = in_child do |events|
         done = Thread::Queue.new

@@ -17,9 +17,12 @@ class SafePointer
           @all.delete(queue)&.stop
         end
 
-        # In a forked process, where there are no other threads.
+        # In a forked process, where there are no other threads. Ruby starts none any more when it calls the last
+        # finalizers: what waits is released then, and who forked there goes on.
         def forked
           @all.values.each(&:start)
+        rescue ThreadError
+          nil
         end
       end
 
