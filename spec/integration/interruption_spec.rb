@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "monitor"
+require "timeout"
 
 # Code that Ruby runs between two instructions of a thread, whatever the thread is doing: trap handlers and finalizers.
 # It may find the pointer, or a lock that its release needs, in the hands of the very thread it interrupts.
@@ -213,6 +214,41 @@ RSpec.describe "in the midst of a thread's work," do
         end
       end
       expect(log).to eq [[nil, false], %i[released dead], 0, %i[released used]]
+    end
+  end
+
+  # Ruby spares its finalizers this, too (its bug 13876).
+  describe "a release that GC asks for" do
+    slow = Class.new(Handle) do
+      def self.release(raw)
+        sleep 0.0002
+        super
+      end
+    end
+
+    {
+      "the end of the thread" => [:kill.to_proc, false],
+      "an error of another thread's" => [->(thread) { thread.raise(Timeout::Error, "late") }, nil]
+    }.each do |what, (interrupt, status)|
+      it "is not interrupted by #{what}, which comes when it is over" do
+        log = in_child do |events|
+          10.times do
+            thread = Thread.new do
+              Thread.current.report_on_exception = false
+              loop do
+                20.times { slow.new(Oracle.create) }
+                GC.start
+              end
+            end
+            sleep 0.02
+            interrupt.call(thread)
+            wait_until { !thread.alive? }
+            events << thread.status
+          end
+          events << SafePointer.stats[:errors]
+        end
+        expect(log - [:released]).to eq [*[status] * 10, 0]
+      end
     end
   end
 end

@@ -1,18 +1,28 @@
-//! Work that the garbage collector leaves: done between two instructions, when Ruby is at a place where anything may
-//! run.
+//! Work that the garbage collector leaves: done where Ruby calls finalizers, and what comes up elsewhere between two
+//! instructions, when Ruby is at a place where anything may run.
 
 use std::{
     ffi::c_void,
     ptr,
     sync::atomic::{
         AtomicBool,
-        Ordering::{AcqRel, Relaxed, Release},
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
 
-use magnus::{Error, Ruby};
+use magnus::{Error, Ruby, Value, prelude::*, typed_data::Obj, value::LazyId};
 
-use crate::{errors::Occasion, queue, releaser::is_releasing};
+use crate::{
+    errors::Occasion,
+    exit,
+    queue::{self, ReleaseQueue},
+    releaser::is_releasing,
+};
+
+static WORK: LazyId = LazyId::new("work");
+
+/// Whether there is something to do.
+static DUE: AtomicBool = AtomicBool::new(false);
 
 /// Whether it was not begun because the thread was in a release: that of one pointer would run within that of another,
 /// and so on without end.
@@ -20,8 +30,22 @@ static MISSED: AtomicBool = AtomicBool::new(false);
 
 /// Has [`run`] called soon. May be called in the midst of a garbage collection.
 pub fn schedule() {
+    DUE.store(true, Release);
     // Each time anew: Ruby tells the fiber that runs now, and that one may never go on.
     request();
+}
+
+/// Does what is due. To be called where Ruby calls finalizers, after a garbage collection: no interrupt (a timeout, the
+/// end of the thread) comes there. In a postponed job it would be lost, and the thread with it.
+pub fn run_due() {
+    if !DUE.load(Acquire) || exit::is_over() {
+        return;
+    }
+    // SAFETY: only asks.
+    match unsafe { rb_sys::rb_during_gc() } {
+        0 => attempt(),
+        _ => request(),
+    }
 }
 
 /// Called in a forked process: the thread that was to do the work may be none of its.
@@ -59,23 +83,33 @@ fn request() {
 }
 
 unsafe extern "C" fn run(_: *mut c_void) {
-    if is_releasing() {
-        MISSED.store(true, Release);
-        return;
+    match is_releasing() {
+        true => MISSED.store(true, Release),
+        false => attempt(),
     }
-    if let Ok(ruby) = Ruby::get() {
+}
+
+fn attempt() {
+    let Ok(ruby) = Ruby::get() else { return };
+    let Some(queue) = queue::default(&ruby) else {
+        return;
+    };
+    // Where nothing is due, nothing of Ruby is called: an interrupt that has come for the thread is for the program.
+    while DUE.swap(false, AcqRel) {
+        // By a method, and so in a frame of its own: a call with too many arguments leaves them on the stack of the
+        // frame that it is made from.
+        //
         // What a release raises has been reported; what else there is (a `throw`, the end of the thread) has nowhere to
         // go from here, and must not keep the others from their turn.
-        if work(&ruby).is_err() {
+        if queue.funcall::<_, _, Value>(*WORK, ()).is_err() {
             schedule();
+            return;
         }
     }
 }
 
-fn work(ruby: &Ruby) -> Result<(), Error> {
-    let Some(queue) = queue::default(ruby) else {
-        return Ok(());
-    };
+/// Carries out what is in `queue`, and tells who has others to carry out.
+pub fn work(ruby: &Ruby, queue: Obj<ReleaseQueue>) -> Result<(), Error> {
     queue
         .drain(ruby, usize::MAX, Occasion::Finalizer)
         .map(drop)

@@ -70,6 +70,10 @@ impl Jobs {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
     fn add(&self, job: Job) {
         self.jobs.push(job);
         if self.by_itself.load(Relaxed) {
@@ -307,7 +311,7 @@ fn size(rb_self: &ReleaseQueue) -> usize {
 ///
 /// @return [Boolean]
 fn is_empty(rb_self: &ReleaseQueue) -> bool {
-    rb_self.jobs.jobs.is_empty()
+    rb_self.jobs.is_empty()
 }
 
 /// The largest number of releases that have waited at once.
@@ -363,7 +367,7 @@ pub fn signal(ruby: &Ruby) -> Result<(), Error> {
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
     for watched in all {
-        if ruby.get_inner(watched.queue).jobs.jobs.is_empty() {
+        if ruby.get_inner(watched.queue).jobs.is_empty() {
             continue;
         }
         let _: Value = ruby.get_inner(watched.signals).funcall("push", (true,))?;
@@ -406,6 +410,7 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     class.define_private_method("push", method!(push, 1))?;
     class.define_private_method("shut", method!(shut, 0))?;
     class.define_private_method("watch", method!(watch, 3))?;
+    class.define_private_method("work", method!(postponed::work, 0))?;
     class.define_method("drain", method!(drain, -1))?;
     class.define_method("size", method!(size, 0))?;
     class.define_method("empty?", method!(is_empty, 0))?;

@@ -48,7 +48,7 @@ use extras::Extras;
 use finalize::{is_out_of_use, known_owner, pointer};
 pub use kin::{Due, Kin, settle, tie};
 pub use lease::with_lease;
-pub use releasing::{enter as enter_release, enter_notification, forked, is_releasing};
+pub use releasing::{enter as enter_release, forked, is_releasing};
 use request::Request;
 use turns::Guarded;
 pub use turns::Turn;

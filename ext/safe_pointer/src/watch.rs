@@ -14,7 +14,7 @@ use safe_pointer_core::family::Member;
 use crate::{
     carrier::{self, Holder},
     owners, pointer, register,
-    releaser::{self, Kin, Releaser},
+    releaser::{Kin, Releaser},
     stats::{Cause, Ending},
 };
 
@@ -117,7 +117,6 @@ impl Subject {
             trigger,
             self.size,
         );
-        let _notifying = releaser::enter_notification();
         diagnostics(ruby)?.funcall::<_, _, Value>("notify", event)?;
         Ok(())
     }

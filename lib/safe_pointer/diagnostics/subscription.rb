@@ -4,9 +4,10 @@ class SafePointer
   module Diagnostics
     # What {SafePointer.subscribe} returns.
     class Subscription
-      BUSY = :__safe_pointer_notifying
+      # A variable of each thread that is in a subscriber: the events that come next.
+      WAITING = :__safe_pointer_events
       ERRORS = [StandardError, ScriptError, NoMemoryError, SystemStackError, SecurityError].freeze
-      private_constant :BUSY, :ERRORS
+      private_constant :WAITING, :ERRORS
 
       @all = {}.compare_by_identity
 
@@ -26,17 +27,23 @@ class SafePointer
         # @api private
         def notify(event)
           thread = Thread.current
-          return if thread.thread_variable_get(BUSY)
+          waiting = thread.thread_variable_get(WAITING)
+          return deliver([event], thread) unless waiting
 
-          begin
-            thread.thread_variable_set(BUSY, true)
-            @all.keys.each { |subscription| subscription.deliver(event) }
-          ensure
-            thread.thread_variable_set(BUSY, nil)
-          end
+          # What GC has released meanwhile is no doing of the subscriber that runs.
+          waiting << event if event.trigger == :gc
         end
 
         private
+
+        def deliver(events, thread)
+          thread.thread_variable_set(WAITING, events)
+          while (event = events.shift)
+            @all.keys.each { |subscription| subscription.deliver(event) }
+          end
+        ensure
+          thread.thread_variable_set(WAITING, nil)
+        end
 
         # Without a lock, which the handler of a signal could not take: who comes last, on whatever thread, sees what
         # the others have done.

@@ -48,6 +48,10 @@ mod gc;
 /// could be longer. Earlier Rubies do not have the flag and never set the bit.
 const EMBEDDABLE: VALUE = 1 << 1;
 
+/// `RUBY_TYPED_FREE_IMMEDIATELY`: the data is freed in the midst of a garbage collection, not after it among finalizers,
+/// where untyped data is freed.
+const FREE_IMMEDIATELY: VALUE = 1 << 0;
+
 /// The bit that tells a [`NativeRelease`] from a Ruby object.
 const NATIVE: VALUE = 1;
 
@@ -319,6 +323,7 @@ fn derive_typed(blank: Value) -> Option<Layout> {
         // SAFETY: the type of a live object.
         let mut derived = unsafe { data.data_type.read() };
         derived.parent = data.data_type;
+        derived.flags &= !FREE_IMMEDIATELY;
         derived.function.dmark = Some(gc::mark);
         derived.function.dcompact = Some(gc::compact);
         derived

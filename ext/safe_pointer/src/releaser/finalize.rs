@@ -6,12 +6,11 @@ use safe_pointer_core::{
     family::{self, Bond, Member},
 };
 
-use super::{Kin, Releaser, lease, releasing, request::Request, settle};
+use super::{Kin, Releaser, lease, request::Request, settle};
 use crate::{
     carrier,
     errors::{self, Occasion},
     process::{self, ForkPolicy},
-    queue,
     register::{self, Place},
     stats::{Cause, Ending},
 };
@@ -49,12 +48,7 @@ impl Releaser {
         rb_self: Obj<Self>,
         pointer: Option<Value>,
     ) -> Result<(), Error> {
-        let queue = match rb_self.queue(ruby) {
-            // Now it would be no event.
-            None if releasing::is_notifying() => queue::default(ruby),
-            queue => queue,
-        };
-        if let Some(queue) = queue
+        if let Some(queue) = rb_self.queue(ruby)
             && !process::is_ending(ruby)?
         {
             queue.push(ruby, rb_self);

@@ -11,7 +11,7 @@ use magnus::{
 use rb_sys::{RUBY_DATA_FUNC, size_t};
 
 use super::{Kind, LAYOUT, NATIVE, Native, Plain, native_release, part_of};
-use crate::{queue, releaser::Releaser};
+use crate::{postponed, queue, releaser::Releaser};
 
 /// Calls `visit` with our part of `block` if it holds an object, or `false`.
 fn visit(block: *mut c_void, visit: impl FnOnce(&Plain)) {
@@ -134,6 +134,7 @@ pub unsafe extern "C" fn free_plain(block: *mut c_void) {
         // SAFETY: as in `mark`. ffi frees the block, which comes from Ruby's allocator like its own.
         unsafe { free(block) };
     }
+    postponed::run_due();
 }
 
 pub unsafe extern "C" fn free_native(block: *mut c_void) {
