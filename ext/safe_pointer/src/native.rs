@@ -102,8 +102,8 @@ impl NativeRelease {
         Ok(true)
     }
 
-    /// The pointer object is being swept: has it released later, as nothing may run in here. When Ruby frees what is
-    /// left after its last finalizers there is no later. `origin` is where that of the pointer is kept.
+    /// The pointer object is gone: has it released from the queue. When Ruby frees what is left after its last finalizers
+    /// there is no queue any more. `origin` is where that of the pointer is kept.
     pub fn bury(&self, state: &State, address: usize, origin: Option<Place>) {
         match state.claim(Trigger::Finalizer) {
             Claim::Won if exit::is_over() => self.function.call(address),
