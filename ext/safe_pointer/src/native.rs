@@ -8,7 +8,7 @@ use safe_pointer_core::{Claim, State, Trigger};
 use crate::{
     carrier::{self, Holder, NativeSlot},
     errors::Occasion,
-    exit, ffi, owners,
+    exit, ffi, owners, postponed, process,
     queue::{self, Jobs},
     register::{self, Place},
     releaser::Releaser,
@@ -102,11 +102,21 @@ impl NativeRelease {
         Ok(true)
     }
 
-    /// The pointer object is gone: has it released from the queue. When Ruby frees what is left after its last finalizers
+    /// Whether what is dead may be released at once: Ruby is at a safe place, and nobody is to be told.
+    fn needs_no_queue(&self) -> bool {
+        let is_default = Arc::ptr_eq(&self.jobs, queue::default_jobs());
+        is_default && postponed::is_safe() && !watch::is_on() && !process::is_leaving()
+    }
+
+    /// The pointer object is gone: has it released, at once or from the queue. When Ruby frees what is left after its last finalizers
     /// there is no queue any more. `origin` is where that of the pointer is kept.
     pub fn bury(&self, state: &State, address: usize, origin: Option<Place>) {
         match state.claim(Trigger::Finalizer) {
             Claim::Won if exit::is_over() => self.function.call(address),
+            Claim::Won if self.needs_no_queue() && origin.is_none() => {
+                self.function.call(address);
+                released(address, Cause::Gc);
+            }
             Claim::Won => self.jobs.push(self.function, address, origin),
             Claim::Deferred | Claim::Refused => {
                 if state.is_owned() {

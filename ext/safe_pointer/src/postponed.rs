@@ -10,15 +10,15 @@ use std::{
     },
 };
 
-use magnus::{Error, Ruby, Value, prelude::*, typed_data::Obj, value::LazyId};
-
-use crate::{
-    errors::Occasion,
-    exit,
-    queue::{self, ReleaseQueue},
-    releaser::is_releasing,
+use magnus::{
+    ArgList, Error, Ruby, Value,
+    prelude::*,
+    value::{LazyId, OpaqueId},
 };
 
+use crate::{errors::Occasion, exit, queue, register::Place, releaser::is_releasing};
+
+static BURY: LazyId = LazyId::new("bury");
 static WORK: LazyId = LazyId::new("work");
 
 /// Whether there is something to do.
@@ -35,17 +35,27 @@ pub fn schedule() {
     request();
 }
 
+/// As [`schedule`], where [`run_due`] is called next.
+pub fn expect() {
+    DUE.store(true, Release);
+}
+
 /// Does what is due. To be called where Ruby calls finalizers, after a garbage collection: no interrupt (a timeout, the
 /// end of the thread) comes there. In a postponed job it would be lost, and the thread with it.
 pub fn run_due() {
     if !DUE.load(Acquire) || exit::is_over() {
         return;
     }
-    // SAFETY: only asks.
-    match unsafe { rb_sys::rb_during_gc() } {
-        0 => attempt(),
-        _ => request(),
+    match is_safe() {
+        true => attempt(),
+        false => request(),
     }
+}
+
+/// Whether this is outside of garbage collections.
+pub fn is_safe() -> bool {
+    // SAFETY: only asks.
+    unsafe { rb_sys::rb_during_gc() == 0 }
 }
 
 /// Called in a forked process: the thread that was to do the work may be none of its.
@@ -90,26 +100,53 @@ unsafe extern "C" fn run(_: *mut c_void) {
 }
 
 fn attempt() {
-    let Ok(ruby) = Ruby::get() else { return };
-    let Some(queue) = queue::default(&ruby) else {
-        return;
-    };
     // Where nothing is due, nothing of Ruby is called: an interrupt that has come for the thread is for the program.
     while DUE.swap(false, AcqRel) {
-        // By a method, and so in a frame of its own: a call with too many arguments leaves them on the stack of the
-        // frame that it is made from.
-        //
-        // What a release raises has been reported; what else there is (a `throw`, the end of the thread) has nowhere to
-        // go from here, and must not keep the others from their turn.
-        if queue.funcall::<_, _, Value>(*WORK, ()).is_err() {
+        if call(*WORK, ()).is_err() {
             schedule();
             return;
         }
     }
 }
 
-/// Carries out what is in `queue`, and tells who has others to carry out.
-pub fn work(ruby: &Ruby, queue: Obj<ReleaseQueue>) -> Result<(), Error> {
+/// Calls a method, which so has a frame of its own: a call with too many arguments leaves them on the stack of the frame
+/// that it is made from.
+///
+/// What a release raises has been reported; what else there is (a `throw`, the end of the thread) has nowhere to go from
+/// here, and must not keep the others from their turn.
+fn call(method: OpaqueId, arguments: impl ArgList) -> Result<(), Error> {
+    let Ok(ruby) = Ruby::get() else { return Ok(()) };
+    match queue::default(&ruby) {
+        Some(queue) => queue.funcall::<_, _, Value>(method, arguments).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The pointer is gone whose releaser is at `place`.
+pub fn bury(place: Place) {
+    if exit::is_over() {
+        return;
+    }
+    match is_safe() {
+        // It has been reported, and nothing else is left to do.
+        true => _ = call(*BURY, (place.number(),)),
+        false => queue::bury(place),
+    }
+}
+
+/// What [`bury`] calls.
+pub fn bury_now(ruby: &Ruby, _rb_self: Value, place: u32) -> Result<(), Error> {
+    match Place::from_number(place) {
+        Some(place) => queue::bury_now(ruby, place),
+        None => Ok(()),
+    }
+}
+
+/// Carries out what is in the default queue, and tells who has others to carry out.
+pub fn work(ruby: &Ruby, _rb_self: Value) -> Result<(), Error> {
+    let Some(queue) = queue::default(ruby) else {
+        return Ok(());
+    };
     queue
         .drain(ruby, usize::MAX, Occasion::Finalizer)
         .map(drop)

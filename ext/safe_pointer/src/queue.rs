@@ -65,8 +65,8 @@ impl Jobs {
             origin,
         };
         match self.closed.load(Relaxed) {
-            true => default_jobs().add(job),
-            false => self.add(job),
+            true => default_jobs().add(job, postponed::expect),
+            false => self.add(job, postponed::expect),
         }
     }
 
@@ -74,18 +74,30 @@ impl Jobs {
         self.jobs.is_empty()
     }
 
-    fn add(&self, job: Job) {
+    fn add(&self, job: Job, announce: fn()) {
         self.jobs.push(job);
         if self.by_itself.load(Relaxed) {
-            postponed::schedule();
+            announce();
         }
+    }
+}
+
+/// The pointer for which something is kept at `place` is gone: releases it, or has it wait in its queue.
+pub fn bury_now(ruby: &Ruby, place: Place) -> Result<(), Error> {
+    match register::get(ruby, place) {
+        Some(Kept::Releaser(releaser)) => Releaser::bury_at(ruby, releaser, place),
+        Some(Kept::Origin(origin)) => {
+            register::take(ruby, place);
+            watch::left(ruby, origin)
+        }
+        None => Ok(()),
     }
 }
 
 /// The pointer for which something is kept at `place` is being swept. May be called in the midst of a garbage collection.
 pub fn bury(place: Place) {
     if !exit::is_over() {
-        default_jobs().add(Job::Dead(place));
+        default_jobs().add(Job::Dead(place), postponed::expect);
     }
 }
 
@@ -213,12 +225,12 @@ impl ReleaseQueue {
             .unwrap_or_else(PoisonError::into_inner);
         chain.push(ruby, releaser);
         drop(chain);
-        self.jobs.add(Job::Releaser);
+        self.jobs.add(Job::Releaser, postponed::schedule);
     }
 
     /// Has the releaser at `place`, whose pointer is gone, release later.
     pub fn keep_waiting(&self, place: Place) {
-        self.jobs.add(Job::Waiting(place));
+        self.jobs.add(Job::Waiting(place), postponed::schedule);
     }
 
     fn pop(&self, ruby: &Ruby) -> Option<Obj<Releaser>> {
@@ -245,14 +257,7 @@ impl ReleaseQueue {
                     address,
                     origin,
                 } => native::release_dead(ruby, function, address, origin, cause)?,
-                Job::Dead(place) => match register::get(ruby, place) {
-                    Some(Kept::Releaser(releaser)) => Releaser::bury_at(ruby, releaser, place)?,
-                    Some(Kept::Origin(origin)) => {
-                        register::take(ruby, place);
-                        watch::left(ruby, origin)?;
-                    }
-                    None => {}
-                },
+                Job::Dead(place) => bury_now(ruby, place)?,
                 Job::Waiting(place) => {
                     if let Some(releaser) = register::take_releaser(ruby, place) {
                         Releaser::run(ruby, releaser, occasion)?;
@@ -410,6 +415,7 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     class.define_private_method("push", method!(push, 1))?;
     class.define_private_method("shut", method!(shut, 0))?;
     class.define_private_method("watch", method!(watch, 3))?;
+    class.define_private_method("bury", method!(postponed::bury_now, 1))?;
     class.define_private_method("work", method!(postponed::work, 0))?;
     class.define_method("drain", method!(drain, -1))?;
     class.define_method("size", method!(size, 0))?;

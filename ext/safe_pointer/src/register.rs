@@ -101,8 +101,12 @@ impl PlaceCell {
 }
 
 impl Place {
-    fn from_number(number: u32) -> Option<Self> {
+    pub fn from_number(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
+    }
+
+    pub fn number(self) -> u32 {
+        self.0.get()
     }
 
     fn page(self) -> usize {
@@ -166,12 +170,13 @@ pub fn get(ruby: &Ruby, place: Place) -> Option<Kept> {
 
 /// What is kept at `place`, which is vacant afterwards.
 pub fn take(ruby: &Ruby, place: Place) -> Option<Value> {
-    let (page, index) = with_register(|register| register.cell(ruby, place))?;
-    let kept = page.kept[index].take()?;
-    with_register(|register| {
+    let kept = with_register(|register| {
+        let (page, index) = register.cell(ruby, place)?;
+        let kept = page.kept[index].take()?;
         register.vacant.push(place);
         register.kept -= 1;
-    });
+        Some(kept)
+    })?;
     Some(ruby.get_inner(kept))
 }
 

@@ -11,7 +11,7 @@ use magnus::{
 use rb_sys::{RUBY_DATA_FUNC, size_t};
 
 use super::{Kind, LAYOUT, NATIVE, Native, Plain, native_release, part_of};
-use crate::{postponed, queue, releaser::Releaser};
+use crate::{postponed, releaser::Releaser};
 
 /// Calls `visit` with our part of `block` if it holds an object, or `false`.
 fn visit(block: *mut c_void, visit: impl FnOnce(&Plain)) {
@@ -121,18 +121,20 @@ pub unsafe extern "C" fn compact(block: *mut c_void) {
 }
 
 pub unsafe extern "C" fn free_plain(block: *mut c_void) {
+    let mut dead = None;
     if let Some(layout) = LAYOUT.get()
         && let Some(part) = NonNull::new(part_of(block, layout))
     {
         // SAFETY: Ruby calls with the block of an object of ours.
         let place = unsafe { &part.as_ref().place };
-        if let Some(place) = place.take() {
-            queue::bury(place);
-        }
+        dead = place.take();
     }
     if let Some(free) = inherited().free {
         // SAFETY: as in `mark`. ffi frees the block, which comes from Ruby's allocator like its own.
         unsafe { free(block) };
+    }
+    if let Some(place) = dead {
+        postponed::bury(place);
     }
     postponed::run_due();
 }
