@@ -248,7 +248,8 @@ class SafePointer < FFI::Pointer
     # @return [Boolean]
     def closed?; end
 
-    # Where the releases of dead pointers wait that have no queue. It is drained as soon as Ruby is at a safe place.
+    # Where the releases of dead pointers wait that have no queue and could not run as soon as GC was over. It is drained
+    # when Ruby is at a safe place again.
     #
     # @return [SafePointer::ReleaseQueue]
     def self.default; end

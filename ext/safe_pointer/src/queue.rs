@@ -391,7 +391,8 @@ fn push(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, releaser: Obj<Releaser>) {
     queue.push(ruby, releaser);
 }
 
-/// Where the releases of dead pointers wait that have no queue. It is drained as soon as Ruby is at a safe place.
+/// Where the releases of dead pointers wait that have no queue and could not run as soon as GC was over. It is drained
+/// when Ruby is at a safe place again.
 ///
 /// @return [SafePointer::ReleaseQueue]
 fn the_default(ruby: &Ruby, _class: RClass) -> Option<Obj<ReleaseQueue>> {
