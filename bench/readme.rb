@@ -7,7 +7,7 @@ class Readme
   RESULTS = File.expand_path("results", __dir__)
   TABLE = %r{<!-- bench/results/(?<name>\S+)\.md -->\n(?<table>.*?)<!-- end -->}m
 
-  def initialize(text = File.read(PATH))
+  def initialize(text = File.read(PATH, encoding: "UTF-8"))
     @text = text
   end
 
@@ -19,7 +19,7 @@ class Readme
   # Puts the table `name` in the place of the one that is there.
   def insert(name)
     tables.key?(name) or abort "The README has no place for #{name}."
-    table = File.read(File.join(RESULTS, "#{name}.md")).strip
+    table = File.read(File.join(RESULTS, "#{name}.md"), encoding: "UTF-8").strip
     own = "<!-- bench/results/#{name}.md -->\n\n#{table}\n\n<!-- end -->"
     File.write(PATH, @text.gsub(TABLE) { $~[:name] == name ? own : $~[0] })
   end

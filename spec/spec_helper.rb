@@ -1,5 +1,8 @@
 # frozen_string_literal: true
 
+# The files here are, whatever the locale is.
+Encoding.default_external = Encoding::UTF_8
+
 require "ffi"
 require "safe_pointer"
 
