@@ -34,8 +34,9 @@ class Picture
     set_layout = DescriptorSetLayout.new(@device)
     @set = DescriptorSet.new(@device, DescriptorPool.new(@device), set_layout, @buffer)
     @layout = PipelineLayout.new(@device, set_layout)
-    shader = ShaderModule.new(@device, Shader.compile(File.join(__dir__, "mandelbrot.comp")))
-    @pipeline = Pipeline.new(@device, @layout, shader)
+    # Needed no longer than until there is a pipeline. Kept, so that it is there when what is alive is counted.
+    @shader = ShaderModule.new(@device, Shader.compile(File.join(__dir__, "mandelbrot.comp")))
+    @pipeline = Pipeline.new(@device, @layout, @shader)
     @command_buffer, = CommandBuffer.allocate_from(CommandPool.new(@device), @device, 1)
     @fence = Fence.new(@device)
   end
