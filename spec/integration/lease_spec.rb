@@ -196,7 +196,7 @@ RSpec.describe "a lease" do
     expect(log).to eq [[:trap, nil], false, :released, true]
   end
 
-  describe "of a fiber that is abandoned" do
+  describe "of a fiber that is abandoned", :abandoned_fiber do
     {"and a free waits" => ->(pointer) { pointer.free }, "and nobody asks" => ->(_) {}}.each do |which, ask|
       it "ends when GC finds the pointer gone, #{which}" do
         log = in_child do |events|
