@@ -40,6 +40,7 @@ use crate::{
     native::NativeRelease,
     register::{Place, PlaceCell},
     releaser::Releaser,
+    watch,
 };
 
 mod gc;
@@ -88,8 +89,11 @@ enum Kind {
     Typed {
         /// Derived from ffi's.
         plain: rb_data_type_t,
-        /// Derived from ffi's, for the longer block.
+        /// Derived from ffi's, for the longer block. Freed in the midst of a collection, which is faster: no Ruby runs when
+        /// a pointer of such a class is released.
         native: rb_data_type_t,
+        /// The same for those that are made while somebody watches, who is told in Ruby.
+        watched: rb_data_type_t,
     },
     Untyped {
         mark: RUBY_DATA_FUNC,
@@ -218,11 +222,15 @@ fn native_release(held: VALUE) -> Option<&'static NativeRelease> {
 pub fn slot(pointer: Value) -> Option<Slot> {
     let layout = LAYOUT.get()?;
     let (block, native) = match &layout.kind {
-        Kind::Typed { plain, native } => {
+        Kind::Typed {
+            plain,
+            native,
+            watched,
+        } => {
             let data = data::typed(pointer)?;
             match data.data_type {
                 found if ptr::eq(found, plain) => (data.block, false),
-                found if ptr::eq(found, native) => (data.block, true),
+                found if ptr::eq(found, native) || ptr::eq(found, watched) => (data.block, true),
                 _ => return None,
             }
         }
@@ -276,8 +284,13 @@ unsafe fn allocate(class: VALUE, native: bool) -> VALUE {
         Kind::Typed {
             plain,
             native: longer,
+            watched,
         } => {
-            let data_type = if native { longer } else { plain };
+            let data_type = match native {
+                true if watch::is_on() => watched,
+                true => longer,
+                false => plain,
+            };
             // SAFETY: the block is what the functions of the type expect; the layout is never dropped.
             unsafe { rb_sys::rb_data_typed_object_wrap(class, block, data_type) }
         }
@@ -340,13 +353,23 @@ fn derive_typed(blank: Value) -> Option<Layout> {
     let mut plain = derived();
     plain.function.dfree = Some(gc::free_plain);
     plain.function.dsize = Some(gc::size_plain);
-    let mut native = derived();
-    native.function.dfree = Some(gc::free_native);
-    native.function.dsize = Some(gc::size_native);
+    let longer = || {
+        let mut longer = derived();
+        longer.function.dfree = Some(gc::free_native);
+        longer.function.dsize = Some(gc::size_native);
+        longer
+    };
+    let mut native = longer();
+    native.flags |= FREE_IMMEDIATELY;
+    let watched = longer();
     Some(Layout {
         blank: copy(data.block, length),
         offset: length.next_multiple_of(align_of::<Native>()),
-        kind: Kind::Typed { plain, native },
+        kind: Kind::Typed {
+            plain,
+            native,
+            watched,
+        },
     })
 }
 
