@@ -5,21 +5,21 @@
 require "json"
 require "open3"
 require "optparse"
-require "rbconfig"
 require_relative "contenders"
 require_relative "workloads"
+require_relative "runner"
 require_relative "table"
 require_relative "chart"
 require_relative "limits"
 require_relative "readme"
 
 options = {
-  rounds: 5, count: 100_000, live: 1_000_000, grow: 10_000_000, instructions: false, check: false, chart: false,
+  rounds: 15, count: 100_000, live: 1_000_000, grow: 10_000_000, instructions: false, check: false, chart: false,
   publish: false
 }
 OptionParser.new do |parser|
   parser.banner = "Usage: bin/bench [options]"
-  parser.on("--rounds N", Integer, "how often each is measured (#{options[:rounds]})")
+  parser.on("--rounds N", Integer, "how often each is measured (#{options[:rounds]}), or a fifth of it what takes long")
   parser.on("--count N", Integer, "pointers per measurement (#{options[:count]})")
   parser.on("--live N", Integer, "pointers alive at once (#{options[:live]}); 0 leaves that out")
   parser.on("--grow N", Integer, "up to so many pointers, from 10,000 on (#{options[:grow]}); 0 leaves that out")
@@ -31,116 +31,116 @@ end.parse!(into: options)
 options[:instructions] ||= options[:check]
 options[:chart] ||= options[:publish]
 
-# Measures in processes of their own.
+# All contenders take turns at a workload, so that each turn is at the same time as one of FFI::AutoPointer.
 class Bench
-  WORKER = File.expand_path("worker.rb", __dir__)
-  LIB = File.expand_path("../lib", __dir__)
   GROWING = [Table::BASE, "release", "native"].freeze
+
+  # So many pointers at once take minutes, and are measured in one round only.
+  ONCE = 10_000_000
+
+  # Of what takes long there is one measurement where there are so many of the others.
+  LONG = 5
 
   def initialize(options)
     @options = options
   end
 
-  # What each measurement answered, by workload and contender.
+  # What each turn answered, by workload and contender.
   def run
-    results = Hash.new { |workloads, name| workloads[name] = Hash.new { |all, contender| all[contender] = [] } }
-    rounds.times do |round|
-      $stderr.print "\rround #{round + 1} of #{rounds} "
-      measure_all(results, round)
-    end
-    $stderr.puts
-    [results, *results.values].each { |hash| hash.default = nil }
-    results
+    @results = Hash.new { |workloads, name| workloads[name] = Hash.new { |all, contender| all[contender] = [] } }
+    Workloads.all.each_key { |workload| @options[:instructions] ? count_instructions(workload) : take_turns(workload) }
+    measure_more unless @options[:instructions]
+    [@results, *@results.values].each { |hash| hash.default = nil }
+    @results
   end
 
   private
 
+  def measure_more
+    rounds.times { measure_require }
+    long_rounds.times { measure_live } if @options[:live].positive?
+    long_rounds.times { |round| measure_growth(round) }
+  end
+
   def rounds
-    @options[:instructions] ? 1 : @options[:rounds]
+    @options[:rounds]
   end
 
-  def measure_all(results, round)
-    measure_workloads(results)
-    return if @options[:instructions]
-
-    measure_require(results)
-    measure_live(results) if @options[:live].positive?
-    measure_growth(results, round)
+  def long_rounds
+    rounds.fdiv(LONG).ceil
   end
 
-  def measure_workloads(results)
-    Workloads.all.each_key do |workload|
-      Contenders.all.each_key do |contender|
-        next if @options[:check] && !Limits.cover?(workload, contender)
+  def progress(workload)
+    warn workload
+  end
 
-        value = @options[:instructions] ? instructions(workload, contender) : seconds(workload, contender)
-        results[workload][contender] << value if value
+  # What cannot do the workload takes no turns.
+  def take_turns(workload)
+    progress(workload)
+    runners = Contenders.all.keys.to_h { |name| [name, Runner.new(task(workload, name), name, @options[:count])] }
+    able = runners.select { |_, runner| runner.known["able"] }
+    rounds.times { able.each { |contender, runner| @results[workload][contender] << runner.turn["seconds"] } }
+    runners.each_value(&:finish)
+  end
+
+  # What a contender does in a workload.
+  def task(workload, contender)
+    contender == Table::BASE ? Table::BESIDE.fetch(workload, workload) : workload
+  end
+
+  # Of ffi, which all contenders need, and of what some need more.
+  def measure_require
+    { Table::BASE => "ffi", "release" => "safe_pointer" }.each do |contender, library|
+      out, status = Open3.capture2(RbConfig.ruby, "-I", Runner::LIB, File.join(__dir__, "require.rb"), library)
+      status.success? or abort "#{library} cannot be required"
+      JSON.parse(out).each { |what, value| @results["require: #{what}"][contender] << value }
+    end
+  end
+
+  def measure_live
+    progress("live")
+    runners = Contenders.all.keys.to_h { |name| [name, Runner.new(Workloads::LIVE, name, @options[:live])] }
+    LONG.times { runners.each { |contender, runner| add_live(contender, runner.turn) } }
+    runners.each do |contender, runner|
+      add_live(contender, "resident bytes each" => runner.known["bytes"], "exit" => runner.finish)
+    end
+  end
+
+  def add_live(contender, measured)
+    measured.each { |what, value| @results["live: #{what}"][contender] << value }
+  end
+
+  # Whether a pointer costs the same among many as among few.
+  def measure_growth(round)
+    counts = Array.new(4) { |power| 10_000 * 10**power }.take_while { |count| count <= @options[:grow] }
+    counts.delete(ONCE) if round.positive?
+    counts.each do |count|
+      progress("#{Table.number(count)} at once")
+      GROWING.each do |contender|
+        runner = Runner.new(Workloads::GROW, contender, count)
+        @results["#{Table.number(count)} at once"][contender] << runner.turn["seconds"]
+        runner.finish
       end
     end
   end
 
-  # Of ffi, which all contenders need, and of what some need more.
-  def measure_require(results)
-    { Table::BASE => "ffi", "release" => "safe_pointer" }.each do |contender, library|
-      out, status = Open3.capture2(RbConfig.ruby, "-I", LIB, File.join(__dir__, "require.rb"), library)
-      status.success? or abort "#{library} cannot be required"
-      JSON.parse(out).each { |what, value| results["require: #{what}"][contender] << value }
-    end
-  end
-
-  def measure_live(results)
-    Contenders.all.each_key do |contender|
-      live(contender).each { |what, value| results[what][contender] << value }
-    end
-  end
-
-  # Whether a pointer costs the same among many as among few. The most take minutes, and are measured once.
-  def measure_growth(results, round)
-    counts = Array.new(4) { |power| 10_000 * 10**power }.take_while { |count| count <= @options[:grow] }
-    counts.pop if round.positive? && counts.last == 10_000_000
-    counts.product(GROWING).each do |count, contender|
-      seconds = JSON.parse(worker("grow", contender, count).first)["seconds"]
-      results["#{Table.number(count)} at once"][contender] << seconds
-    end
-  end
-
-  def seconds(workload, contender)
-    JSON.parse(worker(workload, contender, @options[:count]).first)["seconds"]
-  end
-
   # The difference of two counts: what starting up costs is in both.
-  def instructions(workload, contender)
-    return unless seconds(workload, contender)
+  def count_instructions(workload)
+    Contenders.all.each_key do |contender|
+      next if @options[:check] && !Limits.cover?(workload, contender)
 
-    low, high = [2_000, 6_000].map do |count|
-      out = worker(workload, contender, count, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")[1]
-      Integer(out[/Collected : (\d+)/, 1])
+      low, high = [2_000, 6_000].map { |count| instructions(workload, contender, count) }
+      @results[workload][contender] << ((high - low) / 4_000.0) if low
     end
-    (high - low) / 4_000.0
   end
 
-  def live(contender)
-    start = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-    result, _, printed = worker("live", contender, @options[:live])
-    finish = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-    result = JSON.parse(result)
-    {
-      "live: minor GC" => result["minor"], "live: full GC" => result["full"],
-      "live: resident bytes each" => result["bytes"], "live: exit" => finish - (printed || start)
-    }
-  end
-
-  # What it printed on stdout and stderr, and when.
-  def worker(workload, contender, count, *under)
-    command = [*under, RbConfig.ruby, "-I", LIB, WORKER, workload, contender, count.to_s]
-    Open3.popen3(*command) do |_, out, err, waiter|
-      errors = Thread.new { err.read }
-      first = out.gets
-      printed = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-      out.read
-      waiter.value.success? or abort "#{command.join(" ")} failed:\n#{errors.value}"
-      [first, errors.value, printed]
-    end
+  def instructions(workload, contender, count)
+    under = %w[valgrind --tool=callgrind --callgrind-out-file=/dev/null]
+    runner = Runner.new(task(workload, contender), contender, count, under: under)
+    able = runner.known["able"]
+    runner.turn if able
+    runner.finish
+    Integer(runner.errors[/Collected : (\d+)/, 1]) if able
   end
 end
 

@@ -3,11 +3,11 @@
 require "fileutils"
 require "json"
 
-# What the contenders cost, as ratios to FFI::AutoPointer.
+# What the contenders cost, as ratios to what FFI::AutoPointer does in the same turn.
 class Table
   BASE = "auto_pointer"
 
-  # What FFI::AutoPointer cannot do, beside what it can do instead.
+  # What FFI::AutoPointer cannot do, and what it does meanwhile.
   BESIDE = {
     "with a parent, and free" => "create and free",
     "left to GC with a queue" => "create and leave to GC"
@@ -40,7 +40,7 @@ class Table
   # The median, or nil where there is nothing to compare.
   def ratio(workload, contender)
     values = @results.dig(workload, contender)
-    median(ratios(workload, values)) unless values.nil? || values.empty?
+    median(beside(values, @results[workload][BASE])) if values
   end
 
   # Saves the figures, and the table. Returns the path, but for what kind of file it is.
@@ -55,7 +55,7 @@ class Table
   private
 
   def spread
-    " (median of #{@options[:rounds]}; in brackets, lowest to highest)" unless @options[:instructions]
+    " (median; in brackets, the middle half)" unless @options[:instructions]
   end
 
   # What a pointer costs among many, beside one of the same sort among few.
@@ -63,12 +63,14 @@ class Table
     first, *others = @results.keys.grep(GROWTH)
     return if others.empty?
 
-    bases = @results[first].transform_values { |values| median(values) }
-    rows = others.map do |workload|
-      row([workload, *bases.map { |name, base| format("%.2f", median(@results[workload][name]) / base) }])
-    end
-    titles = bases.keys.map { |name| Contenders.all.fetch(name).title }
-    ["", "What one of many costs, beside one of #{first}:", "", *table(titles, rows)]
+    names = @results[first].keys
+    rows = others.map { |workload| row([workload, *names.map { |name| grown(name, workload, first) }]) }
+    ["", "What one of many costs, beside one of #{first}:", "",
+     *table(names.map { |name| Contenders.all.fetch(name).title }, rows)]
+  end
+
+  def grown(name, many, few)
+    format("%.2f", median(beside(@results[many][name], @results[few][name])))
   end
 
   def cost_of_require
@@ -94,27 +96,34 @@ class Table
   end
 
   def lines
-    @results.reject { |workload, _| workload.start_with?("require") }
-            .map { |workload, values| row([workload, *columns.map { |name| cell(workload, values[name]) }]) }
+    workloads = @results.keys.reject { |workload| workload.start_with?("require") }
+    workloads.map { |workload| row([workload, *columns.map { |name| cell(workload, name) }]) }
   end
 
-  def cell(workload, values)
-    return if values.nil? || values.empty?
+  def cell(workload, contender)
+    values = @results[workload][contender]
+    return if values.nil? || (contender == BASE && BESIDE.key?(workload))
 
-    ratios = ratios(workload, values)
+    ratios = beside(values, @results[workload][BASE])
     middle = format("%.2f", median(ratios))
-    return middle if values.one?
+    return middle if contender == BASE || ratios.one?
 
-    "#{middle} (#{ratios.minmax.map { |ratio| format("%.2f", ratio) }.join("–")})"
+    "#{middle} (#{middle_half(ratios).map { |ratio| format("%.2f", ratio) }.join("–")})"
   end
 
-  def ratios(workload, values)
-    base = median(@results.fetch(BESIDE.fetch(workload, workload)).fetch(BASE))
-    values.map { |value| value / base }
+  # What was measured first beside what was then, and so on.
+  def beside(values, bases)
+    values.zip(bases).map { |value, base| value / base }
   end
 
   def median(values)
     values.sort[values.size / 2]
+  end
+
+  # The lowest and the highest of it. Of few values, of all.
+  def middle_half(values)
+    last = values.size - 1
+    values.sort.values_at((last * 0.25).floor, (last * 0.75).ceil)
   end
 
   def row(cells)

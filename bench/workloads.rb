@@ -1,10 +1,26 @@
 # frozen_string_literal: true
 
-# What is done with a contender, `count` times. Each returns what it measured by itself, in a Hash, or nothing: then its
-# processor time is what counts. A contender that cannot do it answers nil to the question for it.
+# What is done with a contender, `count` times.
 module Workloads
+  LIVE = "live"
+  GROW = "grow"
+
   module_function
 
+  # Makes ready for the workload `name`. Returns what is known then, and what to call for a turn, both of which give a
+  # Hash.
+  def prepare(name, contender, count)
+    case name
+    when LIVE then live(contender, count)
+    when GROW then [{}, -> { grow(contender, count) }]
+    else
+      workload = all.fetch(name)
+      able = workload.call(contender, [count / 10, 8].max)
+      [{ "able" => !!able }, -> { { "seconds" => clock { workload.call(contender, count) } } }]
+    end
+  end
+
+  # Those that take processor time. Each returns nil if the contender cannot do it.
   def all
     {
       "create and free" => ->(contender, count) { each(count, contender.make, contender.free) },
@@ -52,15 +68,15 @@ module Workloads
     true
   end
 
-  # Of `count` pointers that are alive at once.
+  # `count` pointers that are alive at once.
   def live(contender, count)
     before = resident
     kept = Array.new(count) { contender.make.call }
     3.times { GC.start }
-    bytes = (resident - before) / count.to_f
-    minor = clock { 5.times { GC.start(full_mark: false) } } / 5
-    full = clock { 3.times { GC.start } } / 3
-    { "bytes" => bytes, "minor" => minor, "full" => full, "kept" => kept.size }
+    bytes = (resident - before) / kept.size.to_f
+    [{ "bytes" => bytes }, lambda do
+      { "minor GC" => clock { GC.start(full_mark: false) }, "full GC" => clock { GC.start } }
+    end]
   end
 
   # What each of `count` pointers costs that are made, are alive at once, and then left to GC.
