@@ -320,11 +320,15 @@ impl State {
         self.0.load(Acquire)
     }
 
-    /// Replaces the word by what `change` makes of it, and returns what else `change` says.
+    /// Replaces the word by what `change` makes of it, and returns what else `change` says. Where that leaves the
+    /// word as it is nothing is written: every pointer is asked once more when the garbage collector takes it.
     fn update<T>(&self, change: impl Fn(u64) -> (u64, T)) -> T {
         let mut word = self.load();
         loop {
             let (changed, answer) = change(word);
+            if changed == word {
+                return answer;
+            }
             match self.exchange(word, changed) {
                 Ok(_) => return answer,
                 Err(now) => word = now,
