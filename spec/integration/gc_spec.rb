@@ -51,6 +51,47 @@ RSpec.describe "garbage collection of SafePointers" do
     expect(log).to match_array(names.map { |name| [:released, name] })
   end
 
+  # Where Ruby frees the data of pointers in the midst of a collection, some of many see to the releases of the others.
+  describe "of many pointers" do
+    names = Array.new(70) { |i| :"n#{i}" }
+
+    it "releases each" do
+      log = in_child do |events|
+        out_of_reach { names.each { |name| Handle.new(events.raw(name)) } }
+        full_gc
+        events << :collected
+      end
+      expect(log.pop).to be :collected
+      expect(log).to match_array(names.map { |name| [:released, name] })
+    end
+
+    it "releases one that dies alone, whichever it is" do
+      log = in_child do |events|
+        pointers = names.map { |name| Handle.new(events.raw(name)) }
+        names.each do |name|
+          out_of_reach { pointers.shift }
+          full_gc
+          events << [:collected, name]
+        end
+      end
+      expect(log).to eq(names.flat_map { |name| [[:released, name], [:collected, name]] })
+    end
+
+    it "releases one that dies alone in a fork" do
+      log = in_child do |events|
+        pointers = names.map { |name| Handle.new(events.raw(name)) }
+        in_fork_of(events) do
+          out_of_reach { pointers.pop }
+          full_gc
+          events << [:collected, pointers.size]
+          exit!(true)
+        end
+        pointers.each(&:detach)
+      end
+      expect(log).to eq [[:released, names.last, :fork], [:collected, names.size - 1]]
+    end
+  end
+
   it "leaves a pointer in use alone" do
     log = in_child do |events|
       pointer = Handle.new(events.raw)

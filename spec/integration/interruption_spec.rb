@@ -229,15 +229,15 @@ RSpec.describe "in the midst of a thread's work," do
     {
       "the end of the thread" => [:kill.to_proc, false],
       "an error of another thread's" => [->(thread) { thread.raise(Timeout::Error, "late") }, nil]
-    }.each do |what, (interrupt, status)|
-      it "is not interrupted by #{what}, which comes when it is over" do
+    }.to_a.product([20, 100]).each do |(what, (interrupt, status)), count|
+      it "is not interrupted by #{what}, which comes when it is over, among #{count}" do
         log = in_child do |events|
           failed = SafePointer.stats[:errors]
           10.times do
             thread = Thread.new do
               Thread.current.report_on_exception = false
               loop do
-                20.times { slow.new(Oracle.create) }
+                count.times { slow.new(Oracle.create) }
                 GC.start
               end
             end

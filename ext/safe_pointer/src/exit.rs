@@ -14,6 +14,7 @@ use magnus::{
 use safe_pointer_core::Trigger;
 
 use crate::{
+    bell,
     carrier::{self, Holder},
     errors::Occasion,
     ffi, process, queue, register,
@@ -103,6 +104,11 @@ impl End {
     }
 
     fn drain_queues(&mut self, ruby: &Ruby) {
+        while !bell::is_silent() {
+            let seen_to = bell::see_to_notes(ruby);
+            self.released += *seen_to.as_ref().unwrap_or(&1);
+            self.note(seen_to.map(drop));
+        }
         for queue in queue::all() {
             let queue = ruby.get_inner(queue);
             // An error has taken a job with it, so this ends.

@@ -3,6 +3,7 @@
 use magnus::{Error, Ruby};
 
 mod auto_pointer;
+mod bell;
 mod carrier;
 mod class_info;
 mod conversion;
@@ -38,6 +39,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     watch::init(class)?;
     native::init(class)?;
     register::init(ruby, class)?;
+    bell::init(ruby, class)?;
     postponed::init();
     queue::init(ruby, class)?;
     exit::init(ruby)?;

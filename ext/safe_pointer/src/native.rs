@@ -6,6 +6,7 @@ use magnus::{Error, Module, Object, RClass, RModule, Ruby, Value, function, prel
 use safe_pointer_core::{Claim, State, Trigger};
 
 use crate::{
+    bell,
     carrier::{self, Holder, NativeSlot},
     errors::Occasion,
     exit, ffi, owners, postponed, process,
@@ -123,7 +124,7 @@ impl NativeRelease {
                     detached(address);
                 }
                 if let Some(place) = origin {
-                    queue::bury(place);
+                    bell::note(place);
                 }
             }
         }

@@ -11,17 +11,17 @@ use std::{
 };
 
 use magnus::{
-    ArgList, Error, Ruby, Value,
+    Error, Ruby, Value,
     prelude::*,
     value::{LazyId, OpaqueId},
 };
 
-use crate::{errors::Occasion, exit, queue, register::Place, releaser::is_releasing};
+use crate::{bell, errors::Occasion, exit, queue, releaser::is_releasing};
 
 static BURY: LazyId = LazyId::new("bury");
 static WORK: LazyId = LazyId::new("work");
 
-/// Whether there is something to do.
+/// Whether there is something in the default queue.
 static DUE: AtomicBool = AtomicBool::new(false);
 
 /// Whether it was not begun because the thread was in a release: that of one pointer would run within that of another,
@@ -41,14 +41,19 @@ pub fn expect() {
 }
 
 /// Does what is due. To be called where Ruby calls finalizers, after a garbage collection: no interrupt (a timeout, the
-/// end of the thread) comes there. In a postponed job it would be lost, and the thread with it.
+/// end of the thread) comes there. In a postponed job it would be lost, and the thread with it. In the midst of a
+/// collection nothing is done: notes wait for the next bell, and the default queue for [`run`].
 pub fn run_due() {
-    if !DUE.load(Acquire) || exit::is_over() {
+    if exit::is_over() {
         return;
     }
     match is_safe() {
-        true => attempt(),
-        false => request(),
+        true => {
+            while !bell::is_silent() && call(*BURY).is_some() {}
+            work_off();
+        }
+        false if DUE.load(Acquire) => request(),
+        false => {}
     }
 }
 
@@ -95,14 +100,14 @@ fn request() {
 unsafe extern "C" fn run(_: *mut c_void) {
     match is_releasing() {
         true => MISSED.store(true, Release),
-        false => attempt(),
+        false => work_off(),
     }
 }
 
-fn attempt() {
-    // Where nothing is due, nothing of Ruby is called: an interrupt that has come for the thread is for the program.
+// Where nothing is due, nothing of Ruby is called: an interrupt that has come for the thread is for the program.
+fn work_off() {
     while DUE.swap(false, AcqRel) {
-        if call(*WORK, ()).is_err() {
+        if call(*WORK).is_some_and(|result| result.is_err()) {
             schedule();
             return;
         }
@@ -114,32 +119,14 @@ fn attempt() {
 ///
 /// What a release raises has been reported; what else there is (a `throw`, the end of the thread) has nowhere to go from
 /// here, and must not keep the others from their turn.
-fn call(method: OpaqueId, arguments: impl ArgList) -> Result<(), Error> {
-    let Ok(ruby) = Ruby::get() else { return Ok(()) };
-    match queue::default(&ruby) {
-        Some(queue) => queue.funcall::<_, _, Value>(method, arguments).map(drop),
-        None => Ok(()),
-    }
+fn call(method: OpaqueId) -> Option<Result<(), Error>> {
+    let queue = queue::default(&Ruby::get().ok()?)?;
+    Some(queue.funcall::<_, _, Value>(method, ()).map(drop))
 }
 
-/// The pointer is gone whose releaser is at `place`.
-pub fn bury(place: Place) {
-    if exit::is_over() {
-        return;
-    }
-    match is_safe() {
-        // It has been reported, and nothing else is left to do.
-        true => _ = call(*BURY, (place.number(),)),
-        false => queue::bury(place),
-    }
-}
-
-/// What [`bury`] calls.
-pub fn bury_now(ruby: &Ruby, _rb_self: Value, place: u32) -> Result<(), Error> {
-    match Place::from_number(place) {
-        Some(place) => queue::bury_now(ruby, place),
-        None => Ok(()),
-    }
+/// Releases what pointers were of that are gone, but for some if they are many.
+pub fn bury(ruby: &Ruby, _rb_self: Value) -> Result<(), Error> {
+    bell::see_to_notes(ruby).map(drop)
 }
 
 /// Carries out what is in the default queue, and tells who has others to carry out.

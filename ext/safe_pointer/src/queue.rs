@@ -19,13 +19,11 @@ use safe_pointer_core::Queue;
 
 use crate::{
     errors::Occasion,
-    exit,
     native::{self, NativeFunction},
     postponed, process,
-    register::{self, Kept, Place},
+    register::{self, Place},
     releaser::{self, Releaser},
     stats::Cause,
-    watch,
 };
 
 /// The jobs of one queue.
@@ -49,9 +47,6 @@ enum Job {
     },
     /// The one that has waited longest in [`ReleaseQueue::releasers`].
     Releaser,
-    /// The one of a pointer that is gone, where it is to release has not been asked yet; or the origin of a pointer that a C
-    /// function was to release, and never will.
-    Dead(Place),
     /// The one of a pointer that is gone, and this is its queue.
     Waiting(Place),
 }
@@ -79,25 +74,6 @@ impl Jobs {
         if self.by_itself.load(Relaxed) {
             announce();
         }
-    }
-}
-
-/// The pointer for which something is kept at `place` is gone: releases it, or has it wait in its queue.
-pub fn bury_now(ruby: &Ruby, place: Place) -> Result<(), Error> {
-    match register::get(ruby, place) {
-        Some(Kept::Releaser(releaser)) => Releaser::bury_at(ruby, releaser, place),
-        Some(Kept::Origin(origin)) => {
-            register::take(ruby, place);
-            watch::left(ruby, origin)
-        }
-        None => Ok(()),
-    }
-}
-
-/// The pointer for which something is kept at `place` is being swept. May be called in the midst of a garbage collection.
-pub fn bury(place: Place) {
-    if !exit::is_over() {
-        default_jobs().add(Job::Dead(place), postponed::expect);
     }
 }
 
@@ -257,7 +233,6 @@ impl ReleaseQueue {
                     address,
                     origin,
                 } => native::release_dead(ruby, function, address, origin, cause)?,
-                Job::Dead(place) => bury_now(ruby, place)?,
                 Job::Waiting(place) => {
                     if let Some(releaser) = register::take_releaser(ruby, place) {
                         Releaser::run(ruby, releaser, occasion)?;
@@ -416,7 +391,7 @@ pub fn init(ruby: &Ruby, safe_pointer: RClass) -> Result<(), Error> {
     class.define_private_method("push", method!(push, 1))?;
     class.define_private_method("shut", method!(shut, 0))?;
     class.define_private_method("watch", method!(watch, 3))?;
-    class.define_private_method("bury", method!(postponed::bury_now, 1))?;
+    class.define_private_method("bury", method!(postponed::bury, 0))?;
     class.define_private_method("work", method!(postponed::work, 0))?;
     class.define_method("drain", method!(drain, -1))?;
     class.define_method("size", method!(size, 0))?;

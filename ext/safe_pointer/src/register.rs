@@ -107,10 +107,6 @@ impl Place {
         NonZeroU32::new(number).map(Self)
     }
 
-    pub fn number(self) -> u32 {
-        self.0.get()
-    }
-
     fn page(self) -> usize {
         ((self.0.get() - 1) / PAGE) as usize
     }

@@ -36,7 +36,7 @@ use safe_pointer_core::State;
 
 use super::{data, image};
 use crate::{
-    ffi,
+    bell, ffi,
     native::NativeRelease,
     register::{Place, PlaceCell},
     releaser::Releaser,
@@ -85,20 +85,30 @@ struct Layout {
     kind: Kind,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is only one of it")]
 enum Kind {
     Typed {
-        /// Derived from ffi's.
+        /// Derived from ffi's. Freed in the midst of a collection.
         plain: rb_data_type_t,
-        /// Derived from ffi's, for the longer block. Freed in the midst of a collection, which is faster: no Ruby runs when
-        /// a pointer of such a class is released.
+        /// The same, but freed among the finalizers.
+        bell: rb_data_type_t,
+        /// For the longer block. Freed in the midst of a collection: no Ruby runs when a pointer of such a class is
+        /// released.
         native: rb_data_type_t,
-        /// The same for those that are made while somebody watches, who is told in Ruby.
+        /// The same for those that are made while somebody watches, who is told in Ruby. Freed among the finalizers.
         watched: rb_data_type_t,
     },
     Untyped {
         mark: RUBY_DATA_FUNC,
         free: RUBY_DATA_FUNC,
     },
+}
+
+impl Layout {
+    /// Whether data may be freed in the midst of a collection.
+    fn is_typed(&self) -> bool {
+        matches!(self.kind, Kind::Typed { .. })
+    }
 }
 
 // SAFETY: never changed once made; the pointers in it are to functions and to static types.
@@ -177,6 +187,9 @@ impl Slot {
 
     pub fn set_place(&self, place: Place) {
         self.plain().place.set(place);
+        if LAYOUT.get().is_some_and(Layout::is_typed) {
+            bell::need();
+        }
     }
 
     pub fn take_place(&self) -> Option<Place> {
@@ -224,12 +237,13 @@ pub fn slot(pointer: Value) -> Option<Slot> {
     let (block, native) = match &layout.kind {
         Kind::Typed {
             plain,
+            bell,
             native,
             watched,
         } => {
             let data = data::typed(pointer)?;
             match data.data_type {
-                found if ptr::eq(found, plain) => (data.block, false),
+                found if ptr::eq(found, plain) || ptr::eq(found, bell) => (data.block, false),
                 found if ptr::eq(found, native) || ptr::eq(found, watched) => (data.block, true),
                 _ => return None,
             }
@@ -248,6 +262,7 @@ pub fn slot(pointer: Value) -> Option<Slot> {
 }
 
 type Free = unsafe extern "C" fn(*mut c_void);
+type Size = unsafe extern "C" fn(*const c_void) -> size_t;
 
 fn part_of(block: *mut c_void, layout: &Layout) -> *mut Plain {
     block.wrapping_byte_add(layout.offset).cast()
@@ -283,12 +298,14 @@ unsafe fn allocate(class: VALUE, native: bool) -> VALUE {
     match &layout.kind {
         Kind::Typed {
             plain,
+            bell,
             native: longer,
             watched,
         } => {
             let data_type = match native {
                 true if watch::is_on() => watched,
                 true => longer,
+                false if bell::is_due() => bell,
                 false => plain,
             };
             // SAFETY: the block is what the functions of the type expect; the layout is never dropped.
@@ -332,15 +349,6 @@ fn derive(blanks: &[Value]) -> Option<Layout> {
 
 fn derive_typed(blank: Value) -> Option<Layout> {
     let data = data::typed(blank)?;
-    let derived = || {
-        // SAFETY: the type of a live object.
-        let mut derived = unsafe { data.data_type.read() };
-        derived.parent = data.data_type;
-        derived.flags &= !FREE_IMMEDIATELY;
-        derived.function.dmark = Some(gc::mark);
-        derived.function.dcompact = Some(gc::compact);
-        derived
-    };
     // SAFETY: as above.
     let ffi = unsafe { data.data_type.as_ref() }?;
     if ffi.flags & EMBEDDABLE != 0 {
@@ -350,25 +358,25 @@ fn derive_typed(blank: Value) -> Option<Layout> {
     // SAFETY: ffi's own function on its own data.
     let length = unsafe { dsize(data.block) } as usize;
 
-    let mut plain = derived();
-    plain.function.dfree = Some(gc::free_plain);
-    plain.function.dsize = Some(gc::size_plain);
-    let longer = || {
-        let mut longer = derived();
-        longer.function.dfree = Some(gc::free_native);
-        longer.function.dsize = Some(gc::size_native);
-        longer
+    let derived = |flags, free: Free, size: Size| {
+        // SAFETY: the type of a live object.
+        let mut derived = unsafe { data.data_type.read() };
+        derived.parent = data.data_type;
+        derived.flags = derived.flags & !FREE_IMMEDIATELY | flags;
+        derived.function.dmark = Some(gc::mark);
+        derived.function.dcompact = Some(gc::compact);
+        derived.function.dfree = Some(free);
+        derived.function.dsize = Some(size);
+        derived
     };
-    let mut native = longer();
-    native.flags |= FREE_IMMEDIATELY;
-    let watched = longer();
     Some(Layout {
         blank: copy(data.block, length),
         offset: length.next_multiple_of(align_of::<Native>()),
         kind: Kind::Typed {
-            plain,
-            native,
-            watched,
+            plain: derived(FREE_IMMEDIATELY, gc::free_plain, gc::size_plain),
+            bell: derived(0, gc::free_plain, gc::size_plain),
+            native: derived(FREE_IMMEDIATELY, gc::free_native, gc::size_native),
+            watched: derived(0, gc::free_native, gc::size_native),
         },
     })
 }

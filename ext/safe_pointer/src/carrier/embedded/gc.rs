@@ -11,7 +11,7 @@ use magnus::{
 use rb_sys::{RUBY_DATA_FUNC, size_t};
 
 use super::{Kind, LAYOUT, NATIVE, Native, Plain, native_release, part_of};
-use crate::{postponed, releaser::Releaser};
+use crate::{bell, postponed, releaser::Releaser};
 
 /// Calls `visit` with our part of `block` if it holds an object, or `false`.
 fn visit(block: *mut c_void, visit: impl FnOnce(&Plain)) {
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn free_plain(block: *mut c_void) {
         unsafe { free(block) };
     }
     if let Some(place) = dead {
-        postponed::bury(place);
+        bell::note(place);
     }
     postponed::run_due();
 }
