@@ -5,7 +5,7 @@
 class Turmoil
   THREADS = 4
   SLOTS = 12
-  STEPS = GCLevel::CURRENT == "stress" ? 40 : 250
+  STEPS = GCLevel::CURRENT == "stress" ? 40 : 750
   MARK = 0x5afe
 
   # What a pointer may be once somebody else has been there first.

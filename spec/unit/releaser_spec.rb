@@ -73,14 +73,15 @@ RSpec.describe SafePointer::Releaser do
 
   it "hands on the exception at free, and has released" do
     log = in_child do |events|
-      releaser = releaser_of(SafePointer.new(events.raw, lambda { |_|
+      pointer = SafePointer.new(events.raw, lambda { |_|
         events << :entered
         raise "busy"
-      }))
+      })
+      releaser = releaser_of(pointer)
       events << (releaser.free rescue $!.message)
-      events << releaser.free << releaser.call
+      events << releaser.free << releaser.call << pointer.freed?
     end
-    expect(log).to eq [:entered, "busy", nil, nil]
+    expect(log).to eq [:entered, "busy", nil, nil, true]
   end
 
   it "does not release by call with autorelease off, and by free all the same" do
