@@ -217,6 +217,31 @@ RSpec.describe "in the midst of a thread's work," do
     end
   end
 
+  # An interrupt can come whenever a method returns.
+  describe "the end of a thread" do
+    {
+      "the pointer is shown for an error" => ->(type) { type.define_method(:inspect) { Thread.exit } },
+      "the error is made" => ->(_) { SafePointer::ReleasedError.define_method(:initialize) { |*| Thread.exit } }
+    }.each do |what, interrupt|
+      it "is not lost while #{what}" do
+        log = in_child do |events|
+          type = Class.new(Handle)
+          pointer = type.new(events.raw)
+          pointer.free
+          interrupt.call(type)
+          thread = Thread.new do
+            pointer.use { nil }
+          rescue SafePointer::ReleasedError
+            events << :lost
+          end
+          thread.join
+          events << thread.status
+        end
+        expect(log).to eq [:released, false]
+      end
+    end
+  end
+
   # Ruby spares its finalizers this, too (its bug 13876).
   describe "a release that GC asks for" do
     slow = Class.new(Handle) do

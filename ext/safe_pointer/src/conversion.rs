@@ -3,7 +3,7 @@
 use magnus::{Error, RClass, Ruby, Value, method, prelude::*};
 
 use crate::{
-    ffi,
+    errors, ffi,
     pointer::{error, is_freed, released_error},
 };
 
@@ -15,7 +15,8 @@ use crate::{
 /// @raise [SafePointer::ReleasedError] if it is released
 fn to_native(ruby: &Ruby, rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
     if is_freed(ruby, value)? {
-        let message = format!("{rb_self}.to_native: {value:?} has been released");
+        let (class, value) = (errors::inspect(rb_self)?, errors::inspect(value)?);
+        let message = format!("{class}.to_native: {value} has been released");
         return Err(released_error(ruby, message)?);
     }
     Ok(value)
@@ -36,7 +37,10 @@ fn from_native(rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Erro
 /// @raise [RuntimeError] if the class has no `release`
 fn native_type(ruby: &Ruby, rb_self: RClass) -> Result<Value, Error> {
     if !rb_self.respond_to("release", true)? {
-        let message = format!("no release method defined for {}", rb_self.inspect());
+        let message = format!(
+            "no release method defined for {}",
+            errors::inspect(rb_self)?
+        );
         return Err(error(ruby, message));
     }
     ffi::pointer_type(ruby)

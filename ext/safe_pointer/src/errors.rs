@@ -2,10 +2,39 @@
 
 use std::ptr;
 
-use magnus::{Error, Ruby, Value, error::ErrorType, prelude::*};
+use magnus::{
+    Error, ExceptionClass, RString, Ruby, Value, error::ErrorType, prelude::*, value::ReprValue,
+};
 use rb_sys::VALUE;
 
 use crate::{pointer, process, watch::Subject};
+
+/// An error of `class`. The exception is made here: where magnus would make it, an interrupt that comes meanwhile (the end
+/// of the thread) cannot be handed on, and ends the process.
+pub fn new(class: ExceptionClass, message: impl Into<String>) -> Error {
+    match class.new_instance((message.into(),)) {
+        Ok(exception) => exception.into(),
+        Err(error) => error,
+    }
+}
+
+/// What `value` looks like in a message. Magnus's function of this name drops an interrupt that comes
+/// meanwhile.
+pub fn inspect(value: impl ReprValue) -> Result<String, Error> {
+    let ruby = Ruby::get_with(value);
+    match value.funcall::<_, _, RString>("inspect", ()) {
+        Ok(inspected) => {
+            let inspected = inspected
+                .conv_enc(ruby.utf8_encoding())
+                .unwrap_or(inspected);
+            // SAFETY: copied before anything else happens to it.
+            Ok(unsafe { inspected.to_string_lossy() }.into_owned())
+        }
+        // A BasicObject. It has an answer for those.
+        Err(error) if error.is_kind_of(ruby.exception_no_method_error()) => Ok(value.inspect()),
+        Err(error) => Err(error),
+    }
+}
 
 /// Runs `body`, which is due whatever `result` says.
 ///
@@ -60,14 +89,14 @@ pub enum Occasion {
 }
 
 impl Occasion {
-    fn name(self, ruby: &Ruby) -> Result<&'static str, Error> {
-        Ok(match self {
-            _ if process::is_ending(ruby)? => "exit",
+    fn name(self) -> &'static str {
+        match self {
+            _ if process::is_ending() => "exit",
             Self::Finalizer => "gc",
             Self::Queue => "queue",
             Self::Lease => "lease",
             Self::Child => "child",
-        })
+        }
     }
 }
 
@@ -86,7 +115,7 @@ pub fn report(
         ErrorType::Error(class, message) => class.new_instance((message.as_ref(),))?.as_value(),
         ErrorType::Exception(exception) => exception.as_value(),
     };
-    let trigger = occasion.name(ruby)?;
+    let trigger = occasion.name();
     if matches!(trigger, "lease" | "child" | "queue") && !is_error(ruby, exception) {
         return Err(error);
     }

@@ -38,7 +38,7 @@ pub fn is_over() -> bool {
 
 /// Reports what is alive if the process ends, and that is wanted. Called before anything is released there.
 pub fn report(ruby: &Ruby) -> Result<(), Error> {
-    match watch::is(Watch::ReportAtExit) && process::is_ending(ruby)? {
+    match watch::is(Watch::ReportAtExit) && process::is_ending() {
         true => watch::report_at_exit(ruby),
         false => Ok(()),
     }
@@ -46,7 +46,7 @@ pub fn report(ruby: &Ruby) -> Result<(), Error> {
 
 /// The finalizer.
 fn call(ruby: &Ruby, rb_self: Value, _id: Value) -> Result<(), Error> {
-    if !process::is_ending(ruby)? {
+    if !process::is_ending() {
         return Ok(());
     }
     watch::report_at_exit(ruby)?;

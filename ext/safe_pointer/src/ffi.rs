@@ -9,7 +9,10 @@ use magnus::{
     value::{LazyId, Opaque},
 };
 
-use crate::carrier::{self, Target};
+use crate::{
+    carrier::{self, Target},
+    errors,
+};
 
 static FFI: OnceLock<Ffi> = OnceLock::new();
 
@@ -28,7 +31,7 @@ struct Ffi {
 
 fn ffi(ruby: &Ruby) -> Result<&'static Ffi, Error> {
     FFI.get()
-        .ok_or_else(|| Error::new(ruby.exception_load_error(), "ffi is not loaded"))
+        .ok_or_else(|| errors::new(ruby.exception_load_error(), "ffi is not loaded"))
 }
 
 /// `FFI::Pointer`.

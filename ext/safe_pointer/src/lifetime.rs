@@ -4,7 +4,7 @@ use magnus::{Error, Module, RClass, Ruby, Value, method, prelude::*, typed_data:
 use safe_pointer_core::family::{Bond, Member};
 
 use crate::{
-    carrier,
+    carrier, errors,
     options::{Parent, parse_size},
     pointer::{class_name, error, released_error},
     releaser::{self, Kin, Releaser},
@@ -22,7 +22,7 @@ use crate::{
 fn lease(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
     if !ruby.block_given() {
         let message = format!("{}#use: no block given", class_name(rb_self)?);
-        return Err(Error::new(ruby.exception_local_jump_error(), message));
+        return Err(errors::new(ruby.exception_local_jump_error(), message));
     }
     let releaser = initialized(ruby, rb_self, "use")?;
     let used = releaser::with_lease(ruby, releaser, |raw| ruby.yield_value(raw));
@@ -60,7 +60,10 @@ fn set_parent(ruby: &Ruby, rb_self: Value, parent: Value) -> Result<Value, Error
         .tie()
         .is_some_and(|tie| tie.bond == Bond::Within)
     {
-        let message = format!("{method}: {} is freed by its parent", rb_self.inspect());
+        let message = format!(
+            "{method}: {} is freed by its parent",
+            errors::inspect(rb_self)?
+        );
         return Err(error(ruby, message));
     }
     match parent.is_nil() {
@@ -120,7 +123,10 @@ fn changeable(ruby: &Ruby, pointer: Value, method: &str) -> Result<Obj<Releaser>
 
 fn refuse<T>(ruby: &Ruby, pointer: Value, method: &str) -> Result<T, Error> {
     let class = class_name(pointer)?;
-    let message = format!("{class}#{method}: {} owns no pointer", pointer.inspect());
+    let message = format!(
+        "{class}#{method}: {} owns no pointer",
+        errors::inspect(pointer)?
+    );
     Err(released_error(ruby, message)?)
 }
 

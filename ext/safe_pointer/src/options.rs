@@ -100,7 +100,7 @@ impl Options {
         let within = within.is_some_and(|within| within.to_bool());
         if within && parent.is_none() {
             let message = format!("{of}.new: freed_by_parent without a parent");
-            return Err(Error::new(ruby.exception_arg_error(), message));
+            return Err(errors::new(ruby.exception_arg_error(), message));
         }
         Ok(Self {
             parent: parent
@@ -185,9 +185,9 @@ impl Parent {
         let Some(releaser) = releaser else {
             let message = format!(
                 "{method}: parent must be a SafePointer, a struct of one or a SafePointer::Releaser, not {}",
-                value.inspect()
+                errors::inspect(value)?
             );
-            return Err(Error::new(ruby.exception_type_error(), message));
+            return Err(errors::new(ruby.exception_type_error(), message));
         };
         Ok(Self { value, releaser })
     }
@@ -202,9 +202,9 @@ impl Parent {
         if family::descends(&Kin(self.releaser), &Kin(child)) {
             let message = format!(
                 "{method}: {} cannot be the parent, as it is or descends from the child",
-                self.value.inspect()
+                errors::inspect(self.value)?
             );
-            return Err(Error::new(ruby.exception_arg_error(), message));
+            return Err(errors::new(ruby.exception_arg_error(), message));
         }
         Ok(self)
     }
@@ -231,7 +231,10 @@ impl Parent {
             _ => family::admits(&parent, Hold::Child),
         };
         if !granted {
-            let message = format!("{method}: the parent {} is released", self.value.inspect());
+            let message = format!(
+                "{method}: the parent {} is released",
+                errors::inspect(self.value)?
+            );
             return Err(pointer::released_error(ruby, message)?);
         }
         if bond == Bond::Within
@@ -251,34 +254,43 @@ pub fn parse_size(ruby: &Ruby, size: Value, method: &dyn Display) -> Result<usiz
     let bytes: Option<isize> = match size.is_kind_of(ruby.class_integer()) {
         true => isize::try_convert(size).ok(),
         false => {
-            let message = format!("{method}: size must be an Integer, not {}", size.inspect());
-            return Err(Error::new(ruby.exception_type_error(), message));
+            let message = format!(
+                "{method}: size must be an Integer, not {}",
+                errors::inspect(size)?
+            );
+            return Err(errors::new(ruby.exception_type_error(), message));
         }
     };
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| {
+    match bytes.and_then(|bytes| bytes.try_into().ok()) {
+        Some(bytes) => Ok(bytes),
+        None => {
+            let size = errors::inspect(size)?;
             let message = format!("{method}: size must be a number of bytes, not {size}");
-            Error::new(ruby.exception_arg_error(), message)
-        })
+            Err(errors::new(ruby.exception_arg_error(), message))
+        }
+    }
 }
 
 fn parse_fork_policy(ruby: &Ruby, policy: Value, of: Value) -> Result<ForkPolicy, Error> {
-    ForkPolicy::from_value(policy).ok_or_else(|| {
-        let message = format!(
-            "{of}.new: fork_policy must be :release or :discard, not {}",
-            policy.inspect()
-        );
-        Error::new(ruby.exception_arg_error(), message)
-    })
+    match ForkPolicy::from_value(policy) {
+        Some(policy) => Ok(policy),
+        None => {
+            let (of, policy) = (errors::inspect(of)?, errors::inspect(policy)?);
+            let message =
+                format!("{of}.new: fork_policy must be :release or :discard, not {policy}");
+            Err(errors::new(ruby.exception_arg_error(), message))
+        }
+    }
 }
 
 fn parse_queue(ruby: &Ruby, queue: Value, of: Value) -> Result<Obj<ReleaseQueue>, Error> {
-    Obj::try_convert(queue).map_err(|_| {
-        let message = format!(
-            "{of}.new: release_queue must be a SafePointer::ReleaseQueue, not {}",
-            queue.inspect()
-        );
-        Error::new(ruby.exception_type_error(), message)
-    })
+    match Obj::try_convert(queue) {
+        Ok(queue) => Ok(queue),
+        Err(_) => {
+            let (of, queue) = (errors::inspect(of)?, errors::inspect(queue)?);
+            let message =
+                format!("{of}.new: release_queue must be a SafePointer::ReleaseQueue, not {queue}");
+            Err(errors::new(ruby.exception_type_error(), message))
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use magnus::{
-    Error, Module, RClass, Ruby, Value, method,
+    Error, Module, RClass, RString, Ruby, Symbol, Value, method,
     prelude::*,
     rb_sys::{AsRawValue, protect},
     typed_data::Obj,
@@ -15,7 +15,7 @@ use safe_pointer_core::{State, Trigger};
 use crate::{
     carrier::{self, Holder, Target},
     class_info::{self, ClassInfo},
-    conversion, ffi, guard, lifetime, native, options,
+    conversion, errors, ffi, guard, lifetime, native, options,
     releaser::{self, Message, Releaser},
     stats,
     watch::{self, Watch},
@@ -28,7 +28,7 @@ pub fn class(ruby: &Ruby) -> Result<RClass, Error> {
     CLASS
         .get()
         .map(|class| ruby.get_inner(*class))
-        .ok_or_else(|| Error::new(ruby.exception_load_error(), "safe_pointer is not loaded"))
+        .ok_or_else(|| errors::new(ruby.exception_load_error(), "safe_pointer is not loaded"))
 }
 
 /// Takes ownership of the memory a raw pointer points to.
@@ -55,11 +55,11 @@ pub fn class(ruby: &Ruby) -> Result<RClass, Error> {
 fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Error> {
     let (pointer, callable, options) = options::scan(ruby, args, rb_self.class().as_value())?;
     if carrier::find(ruby, rb_self)?.is_some() {
-        let message = format!("{} is already initialized", rb_self.inspect());
+        let message = format!("{} is already initialized", errors::inspect(rb_self)?);
         return Err(error(ruby, message));
     }
     if !ffi::is_raw_pointer(ruby, pointer, class(ruby)?)? {
-        return Err(Error::new(ruby.exception_type_error(), "Invalid pointer"));
+        return Err(errors::new(ruby.exception_type_error(), "Invalid pointer"));
     }
     let info = class_info::of(ruby, rb_self.class())?;
     let type_size = ffi::type_size(ruby, pointer)?;
@@ -201,7 +201,7 @@ fn set_autorelease(ruby: &Ruby, rb_self: Value, on: Value) -> Result<Value, Erro
     if rb_self.is_frozen() {
         let class = class_name(rb_self)?;
         let message = format!("can't modify frozen {class}");
-        return Err(Error::new(ruby.exception_frozen_error(), message));
+        return Err(errors::new(ruby.exception_frozen_error(), message));
     }
     let on_or_off = on.to_bool();
     match carrier::peek(ruby, rb_self)? {
@@ -265,7 +265,7 @@ fn detach(ruby: &Ruby, rb_self: Value) -> Result<Value, Error> {
             let message = format!(
                 "{}#detach: {} owns no pointer to give away",
                 class_name(rb_self)?,
-                rb_self.inspect()
+                errors::inspect(rb_self)?
             );
             Err(released_error(ruby, message)?)
         }
@@ -338,9 +338,15 @@ fn inspect(ruby: &Ruby, rb_self: Value) -> Result<String, Error> {
 /// @param name [Symbol, String]
 /// @return [Object]
 fn instance_variable_get(ruby: &Ruby, rb_self: Value, name: Value) -> Result<Value, Error> {
-    if name.to_string() == "@releaser"
-        && let Some(releaser) = carrier::find(ruby, rb_self)?
-    {
+    let is_releaser = match Symbol::from_value(name) {
+        Some(name) => name.name()? == "@releaser",
+        None => RString::from_value(name).is_some_and(|name| {
+            // SAFETY: compared before anything else happens to it.
+            let name = unsafe { name.as_slice() };
+            name == b"@releaser"
+        }),
+    };
+    if is_releaser && let Some(releaser) = carrier::find(ruby, rb_self)? {
         Releaser::know_owner(ruby, releaser, rb_self)?;
         return Ok(releaser.as_value());
     }
@@ -352,12 +358,12 @@ pub fn class_name(value: Value) -> Result<String, Error> {
 }
 
 pub fn error(ruby: &Ruby, message: impl Into<String>) -> Error {
-    Error::new(ruby.exception_runtime_error(), message.into())
+    errors::new(ruby.exception_runtime_error(), message.into())
 }
 
 pub fn released_error(ruby: &Ruby, message: String) -> Result<Error, Error> {
     let released = class(ruby)?.const_get("ReleasedError")?;
-    Ok(Error::new(released, message))
+    Ok(errors::new(released, message))
 }
 
 /// Defines `SafePointer`.

@@ -44,7 +44,7 @@ pub fn expect() {
 /// end of the thread) comes there. In a postponed job it would be lost, and the thread with it. In the midst of a
 /// collection nothing is done: notes wait for the next bell, and the default queue for [`run`].
 pub fn run_due() {
-    if exit::is_over() {
+    if (bell::is_silent() && !DUE.load(Acquire)) || exit::is_over() {
         return;
     }
     match is_safe() {

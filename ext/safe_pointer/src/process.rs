@@ -66,19 +66,31 @@ pub fn is_leaving() -> bool {
 
 /// Whether the process is ending and Ruby calls the finalizers of all that is left. By then the main thread
 /// counts as dead, although it is the one that runs them.
-pub fn is_ending(ruby: &Ruby) -> Result<bool, Error> {
+///
+/// Calls no method: when one returns the thread may be interrupted, and this is asked where that would be lost.
+pub fn is_ending() -> bool {
     if !is_leaving() {
-        return Ok(false);
+        return false;
     }
-    let main: Value = ruby.class_thread().funcall("main", ())?;
-    let alive: bool = main.funcall("alive?", ())?;
-    Ok(!alive)
+    // SAFETY: only asks.
+    let here = unsafe { rb_sys::rb_thread_current() };
+    // SAFETY: as above.
+    let main = unsafe { rb_sys::rb_thread_main() };
+    // SAFETY: a thread; the one that runs is not woken by it.
+    here == main && unsafe { rb_sys::rb_thread_wakeup_alive(here) } == rb_sys::Qnil as VALUE
 }
 
-/// The object with this id, where it is still there.
-pub fn object(ruby: &Ruby, id: Value) -> Option<Value> {
-    let object_space: RModule = ruby.class_object().const_get("ObjectSpace").ok()?;
-    object_space.funcall("_id2ref", (id,)).ok()
+/// The object with this id, where it is one, and the object still there.
+pub fn object(ruby: &Ruby, id: Value) -> Result<Option<Value>, Error> {
+    if !id.is_kind_of(ruby.class_integer()) {
+        return Ok(None);
+    }
+    let object_space: RModule = ruby.class_object().const_get("ObjectSpace")?;
+    match object_space.funcall("_id2ref", (id,)) {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_kind_of(ruby.exception_range_error()) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Defines the private method by which `lib/safe_pointer/fork.rb` tells of a fork.

@@ -18,7 +18,7 @@ use magnus::{
 use safe_pointer_core::Queue;
 
 use crate::{
-    errors::Occasion,
+    errors::{self, Occasion},
     native::{self, NativeFunction},
     postponed, process,
     register::{self, Place},
@@ -221,7 +221,7 @@ impl ReleaseQueue {
     /// that nobody is kept here for ever. Returns how many. What a job raises is reported.
     pub fn drain(&self, ruby: &Ruby, max: usize, occasion: Occasion) -> Result<usize, Error> {
         let mut done = 0;
-        let cause = Cause::of(ruby, Some(occasion));
+        let cause = Cause::of(Some(occasion));
         let due = self.jobs.jobs.len().min(max);
         while done < due
             && let Some(job) = self.jobs.jobs.pop()
@@ -265,14 +265,18 @@ fn drain(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, args: &[Value]) -> Result<usiz
         Some(max) if !max.is_kind_of(ruby.class_integer()) => {
             let message = format!(
                 "SafePointer::ReleaseQueue#drain: max must be an Integer, not {}",
-                max.inspect()
+                errors::inspect(max)?
             );
-            return Err(Error::new(ruby.exception_type_error(), message));
+            return Err(errors::new(ruby.exception_type_error(), message));
         }
-        Some(max) => usize::try_convert(max).map_err(|_| {
-            let message = format!("SafePointer::ReleaseQueue#drain: max must not be {max}");
-            Error::new(ruby.exception_arg_error(), message)
-        })?,
+        Some(max) => match usize::try_convert(max) {
+            Ok(max) => max,
+            Err(_) => {
+                let max = errors::inspect(max)?;
+                let message = format!("SafePointer::ReleaseQueue#drain: max must not be {max}");
+                return Err(errors::new(ruby.exception_arg_error(), message));
+            }
+        },
     };
     match releaser::is_releasing() {
         true => Ok(0),

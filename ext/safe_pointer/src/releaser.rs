@@ -487,7 +487,7 @@ pub fn callable(ruby: &Ruby, callable: Value) -> Result<Value, Error> {
         true => Ok(callable),
         false => {
             let message = "proc must be callable";
-            Err(Error::new(ruby.exception_runtime_error(), message))
+            Err(errors::new(ruby.exception_runtime_error(), message))
         }
     }
 }

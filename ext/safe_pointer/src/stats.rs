@@ -34,11 +34,11 @@ impl Cause {
     const ALL: [Self; 5] = [Self::Free, Self::Gc, Self::Exit, Self::Queue, Self::Parent];
 
     /// What it is when Ruby or a queue asks on `occasion`; without one it is the program that does.
-    pub fn of(ruby: &Ruby, occasion: Option<Occasion>) -> Self {
+    pub fn of(occasion: Option<Occasion>) -> Self {
         match occasion {
             None => Self::Free,
             Some(Occasion::Queue) => Self::Queue,
-            Some(_) if process::is_ending(ruby).unwrap_or(true) => Self::Exit,
+            Some(_) if process::is_ending() => Self::Exit,
             Some(_) => Self::Gc,
         }
     }

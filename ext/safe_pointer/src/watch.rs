@@ -13,7 +13,7 @@ use safe_pointer_core::family::Member;
 
 use crate::{
     carrier::{self, Holder},
-    owners, pointer, register,
+    errors, owners, pointer, register,
     releaser::{Kin, Releaser},
     stats::{Cause, Ending},
 };
@@ -59,7 +59,7 @@ impl Watch {
         let found = Self::ALL.iter().find(|(own, _)| *own == name);
         found.map(|(_, watch)| *watch).ok_or_else(|| {
             let message = format!("no watch of the name {name}");
-            Error::new(ruby.exception_arg_error(), message)
+            errors::new(ruby.exception_arg_error(), message)
         })
     }
 }

@@ -6,6 +6,7 @@ use magnus::{
 
 use super::{Message, Releaser, define_finalizer, variables};
 use crate::{
+    errors,
     hidden::Hidden,
     options,
     watch::{self, Watch},
@@ -78,7 +79,7 @@ fn make(
     let (held, given, options) = options::scan(ruby, args, class.as_value())?;
     if held.is_nil() {
         let message = "SafePointer::Releaser: nil cannot be released";
-        return Err(Error::new(ruby.exception_type_error(), message));
+        return Err(errors::new(ruby.exception_type_error(), message));
     }
     let callable = match given {
         Some(given) => given,

@@ -22,7 +22,7 @@ impl Releaser {
         rb_self.discard_in_fork(ruby)?;
         match rb_self.queue(ruby) {
             // What leases keep off may have been asked for, and is carried out without a queue.
-            Some(queue) if rb_self.state.leases() == 0 && !process::is_ending(ruby)? => {
+            Some(queue) if rb_self.state.leases() == 0 && !process::is_ending() => {
                 queue.keep_waiting(place);
                 Ok(())
             }
@@ -49,7 +49,7 @@ impl Releaser {
         pointer: Option<Value>,
     ) -> Result<(), Error> {
         if let Some(queue) = rb_self.queue(ruby)
-            && !process::is_ending(ruby)?
+            && !process::is_ending()
         {
             queue.push(ruby, rb_self);
             return Ok(());
@@ -81,7 +81,7 @@ impl Releaser {
         match (family::claim(&Kin(rb_self), Trigger::Finalizer), occasion) {
             (Claim::Won, _) => {
                 let result = rb_self.call_claimed(ruby);
-                let ending = Ending::new(Cause::of(ruby, occasion), &result);
+                let ending = Ending::new(Cause::of(occasion), &result);
                 let ended = errors::despite(&result, || {
                     let occasion = occasion.unwrap_or(Occasion::Child);
                     Self::finish(ruby, rb_self, pointer, ending, occasion)
@@ -103,7 +103,7 @@ impl Releaser {
             }
             (Claim::Refused, Some(occasion)) => {
                 rb_self.discount(ruby);
-                let gone = !process::is_ending(ruby)?;
+                let gone = !process::is_ending();
                 let settled = rb_self.settle_account(ruby, gone);
                 // Only for a parent's sake: at the end of the process somebody may still ask for the release.
                 match Kin(rb_self).tie() {
@@ -153,7 +153,7 @@ pub(super) fn pointer(
     id: Option<Value>,
 ) -> Result<Option<Value>, Error> {
     let left = match id {
-        Some(id) if process::is_ending(ruby)? => process::object(ruby, id),
+        Some(id) if process::is_ending() => process::object(ruby, id)?,
         _ => None,
     };
     let pointer = match left {
@@ -183,10 +183,14 @@ pub(super) fn is_out_of_use(
     releaser: Obj<Releaser>,
     id: Option<Value>,
 ) -> Result<bool, Error> {
-    if process::is_ending(ruby)? {
+    if process::is_ending() {
         return Ok(true);
     }
-    match id.and_then(|id| process::object(ruby, id)) {
+    let pointer = match id {
+        Some(id) => process::object(ruby, id)?,
+        None => None,
+    };
+    match pointer {
         Some(pointer) => Ok(!carrier::holds(ruby, pointer, releaser)?),
         None => Ok(true),
     }

@@ -1,7 +1,7 @@
 //! Releasers as members of families, and the releases that become due there.
 
 use magnus::{
-    Error, Ruby,
+    Error, Ruby, Value,
     rb_sys::AsRawValue,
     typed_data::{Obj, Writebarrier},
     value::Opaque,
@@ -11,9 +11,10 @@ use safe_pointer_core::{
     family::{self, Bond, Member, Tie},
 };
 
-use super::{Releaser, request::Request};
+use super::{Releaser, known_owner, request::Request};
 use crate::{
     errors::{self, Occasion},
+    guard::Own,
     process,
     stats::{Cause, Ending},
 };
@@ -79,30 +80,26 @@ pub fn settle(ruby: &Ruby, mut due: Due, occasion: Occasion) -> Result<(), Error
         if trigger == Trigger::Finalizer
             && occasion != Occasion::Queue
             && let Some(queue) = releaser.queue(ruby)
-            && !process::is_ending(ruby).unwrap_or(true)
+            && !process::is_ending()
         {
             Releaser::defer(ruby, releaser, queue);
             break;
         }
         let (pointer, own) = Request::take(ruby, releaser);
-        let result = match (trigger, pointer, own) {
-            (Trigger::Free, Some(pointer), Some(own)) => own.run(ruby, releaser, pointer),
-            _ => releaser.call_claimed(ruby),
+        // This asks Ruby, and an interrupt may come: it has been claimed, and is released all the same.
+        let known = match pointer {
+            Some(pointer) => Ok(Some(pointer)),
+            None => known_owner(ruby, releaser),
         };
-        let cause = match trigger {
-            Trigger::Free => Cause::Free,
-            Trigger::Finalizer => Cause::of(ruby, Some(occasion)),
-        };
-        let ending = Ending::new(cause, &result);
+        let pointer = *known.as_ref().unwrap_or(&None);
+        let asked = known.map(drop);
         let mut next = None;
-        let ended = errors::despite(&result, || {
-            let ended;
-            (next, ended) = Releaser::end(ruby, releaser, pointer, ending);
-            ended
+        let carried_out = errors::despite(&asked, || {
+            let carried_out;
+            (next, carried_out) = carry_out(ruby, releaser, trigger, pointer, own, occasion);
+            carried_out
         });
-        let reported =
-            result.or_else(|error| errors::report(ruby, error, &releaser.subject(ruby), occasion));
-        left = left.and(reported).and(ended);
+        left = left.and(asked).and(carried_out);
         if left.is_err() {
             let rest = errors::despite(&left, || settle(ruby, next, occasion));
             return left.and(rest);
@@ -110,4 +107,33 @@ pub fn settle(ruby: &Ruby, mut due: Due, occasion: Occasion) -> Result<(), Error
         due = next;
     }
     left
+}
+
+/// Carries out one release. Returns what is due thereby, too.
+fn carry_out(
+    ruby: &Ruby,
+    releaser: Obj<Releaser>,
+    trigger: Trigger,
+    pointer: Option<Value>,
+    own: Option<Own>,
+    occasion: Occasion,
+) -> (Due, Result<(), Error>) {
+    let result = match (trigger, pointer, own) {
+        (Trigger::Free, Some(pointer), Some(own)) => own.run(ruby, releaser, pointer),
+        _ => releaser.call_claimed(ruby),
+    };
+    let cause = match trigger {
+        Trigger::Free => Cause::Free,
+        Trigger::Finalizer => Cause::of(Some(occasion)),
+    };
+    let ending = Ending::new(cause, &result);
+    let mut next = None;
+    let ended = errors::despite(&result, || {
+        let ended;
+        (next, ended) = Releaser::end(ruby, releaser, pointer, ending);
+        ended
+    });
+    let reported =
+        result.or_else(|error| errors::report(ruby, error, &releaser.subject(ruby), occasion));
+    (next, reported.and(ended))
 }

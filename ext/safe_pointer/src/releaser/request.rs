@@ -7,7 +7,7 @@ use magnus::{
     value::Opaque,
 };
 
-use super::{Releaser, known_owner};
+use super::Releaser;
 use crate::guard::Own;
 
 /// What is needed when its turn comes. A method of the class's own needs the pointer, which is kept alive for it.
@@ -51,9 +51,6 @@ impl Request {
             Some(Self { pointer, own }) => (pointer.map(|pointer| ruby.get_inner(pointer)), own),
             None => (None, None),
         };
-        (
-            pointer.or_else(|| known_owner(ruby, releaser).ok().flatten()),
-            own,
-        )
+        (pointer, own)
     }
 }
