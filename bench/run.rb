@@ -70,13 +70,9 @@ class Bench
     rounds.fdiv(LONG).ceil
   end
 
-  def progress(workload)
-    warn workload
-  end
-
   # What cannot do the workload takes no turns.
   def take_turns(workload)
-    progress(workload)
+    warn workload
     runners = Contenders.all.keys.to_h { |name| [name, Runner.new(task(workload, name), name, @options[:count])] }
     able = runners.select { |_, runner| runner.known["able"] }
     rounds.times { able.each { |contender, runner| @results[workload][contender] << runner.turn["seconds"] } }
@@ -98,7 +94,7 @@ class Bench
   end
 
   def measure_live
-    progress("live")
+    warn "live"
     runners = Contenders.all.keys.to_h { |name| [name, Runner.new(Workloads::LIVE, name, @options[:live])] }
     LONG.times { runners.each { |contender, runner| add_live(contender, runner.turn) } }
     runners.each do |contender, runner|
@@ -115,10 +111,11 @@ class Bench
     counts = Array.new(4) { |power| 10_000 * 10**power }.take_while { |count| count <= @options[:grow] }
     counts.delete(ONCE) if round.positive?
     counts.each do |count|
-      progress("#{Table.number(count)} at once")
+      workload = "#{Table.number(count)} at once"
+      warn workload
       GROWING.each do |contender|
         runner = Runner.new(Workloads::GROW, contender, count)
-        @results["#{Table.number(count)} at once"][contender] << runner.turn["seconds"]
+        @results[workload][contender] << runner.turn["seconds"]
         runner.finish
       end
     end

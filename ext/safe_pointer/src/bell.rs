@@ -111,8 +111,8 @@ pub fn is_silent() -> bool {
     NOTES.is_empty()
 }
 
-/// Sees to the notes that are there now, but for some if they are many. What a release raises has been reported; an error is
-/// what there is else, and not all have been seen to then. Returns how many were.
+/// Sees to the notes that are there now, but for some if they are many, and returns how many. What a release raises has
+/// been reported; an error is what there is else, and not all have been seen to then.
 pub fn see_to_notes(ruby: &Ruby) -> Result<usize, Error> {
     let due = NOTES.len().min(AT_ONCE);
     for _ in 0..due {

@@ -104,7 +104,7 @@ unsafe extern "C" fn run(_: *mut c_void) {
     }
 }
 
-// Where nothing is due, nothing of Ruby is called: an interrupt that has come for the thread is for the program.
+/// Where nothing is due, nothing of Ruby is called: an interrupt that has come for the thread is for the program.
 fn work_off() {
     while DUE.swap(false, AcqRel) {
         if call(*WORK).is_some_and(|result| result.is_err()) {
