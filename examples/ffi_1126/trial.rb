@@ -8,7 +8,7 @@ require_relative "stage"
 class Trial
   SCENES = File.expand_path("scenes", __dir__)
   LIB = File.expand_path("../../lib", __dir__)
-  PATIENCE = 60 # seconds; a corrupted heap may also hang
+  PATIENCE = 300 # seconds, as a corrupted heap may also hang; a machine with much else to do takes more than 60
 
   # How the line of stderr is known that says what went wrong.
   COMPLAINT = /\[BUG\]|\w\(\): |corrupt|panicked|assertion failed|Exception in finalizer|Error/

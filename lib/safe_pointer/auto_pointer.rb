@@ -1,42 +1,35 @@
 # frozen_string_literal: true
 
 require "safe_pointer"
+require "safe_pointer/auto_pointer/under_way"
+require "safe_pointer/auto_pointer/handover"
+require "safe_pointer/auto_pointer/patches"
 
 class SafePointer
   # Makes `FFI::AutoPointer` itself safe, in place: classes that inherit from it, before or from now on,
-  # `FFI::ManagedStruct`, and the pointers that exist already.
+  # `FFI::ManagedStruct`, and the pointers that exist already. Other threads may use all of these meanwhile.
   module AutoPointer
-    # What ffi's releaser of a frozen pointer calls instead: Ruby allows a frozen object no new finalizer.
-    #
-    # @api private
-    class Handover
-      def initialize(releaser)
-        @releaser = releaser
-      end
-
-      def call(held)
-        @releaser.call(held)
-      end
-      alias_method :release, :call
-    end
-    private_constant :Handover
-
     class << self
       # Puts the methods of SafePointer into `FFI::AutoPointer`. Requiring this file does so; again does nothing.
+      #
+      # Each step leaves something that works: pointers that ffi makes are taken over when they are touched, and the
+      # constructor, from which on ffi makes none, comes last.
       #
       # @return [void]
       def replace
         return if replaced?
 
+        hand_over
+        [FFI::AutoPointer, FFI::AutoPointer.singleton_class].each { |owner| avoid_warnings(owner) }
+        keeping_patches { SafePointer.send(:install) }
         FFI::AutoPointer.extend(Declarations)
-        without_warnings { SafePointer.send(:install, FFI::AutoPointer) }
-        @replaced = true
-        ObjectSpace.each_object(FFI::AutoPointer) { |pointer| adopt(pointer) }
-        FFI::AutoPointer.include(NullChecks::Pointer)
-        FFI::ManagedStruct.include(NullChecks)
+        FFI::AutoPointer.include(Equality, NullChecks::Pointer)
+        FFI::ManagedStruct.include(NullChecks::Struct)
         Guard.watch(FFI::AutoPointer)
         Guard.watch(FFI::ManagedStruct, FFI::AutoPointer)
-        ObjectSpace.each_object(FFI::AutoPointer) { |pointer| guard_singleton(pointer) }
+        keeping_patches { SafePointer.send(:install_constructor) }
+        @replaced = true
+        ObjectSpace.each_object(FFI::AutoPointer) { |pointer| take_over(pointer) }
       end
 
       # @return [Boolean]
@@ -44,37 +37,65 @@ class SafePointer
         @replaced || false
       end
 
-      private
-
-      # That methods are defined anew is what this is about.
-      def without_warnings
-        verbose, $VERBOSE = $VERBOSE, nil
-        yield
-      ensure
-        $VERBOSE = verbose
+      # Whether ffi's own methods may release what `releaser` is of: nobody has begun that, and it has no successor.
+      # They may have begun it already; `sure` says whether that is sure.
+      #
+      # @api private
+      def claim(releaser, sure: true)
+        SafePointer.send(:claim, releaser, sure)
       end
 
-      # Takes a pointer over from ffi's releaser, which is left with nothing to do of its own.
-      def adopt(pointer)
-        old = pointer.instance_variable_get(:@releaser)
-        return unless old
+      # The releaser of ours in the place of `releaser`, nil before {replace} has got there. `dead` says that its
+      # pointer is gone.
+      #
+      # @api private
+      def successor(releaser, dead: false)
+        SafePointer.send(:successor, releaser, dead)
+      end
 
-        held, callable = %i[@ptr @proc].map { |name| old.instance_variable_get(name) }
-        callable = callable.method(:release) unless callable.nil? || callable.respond_to?(:call)
-        releaser = SafePointer.send(:adopt, pointer, held, callable, old.autorelease)
-        if pointer.frozen?
-          old.instance_variable_set(:@proc, Handover.new(releaser))
-        else
-          old.instance_variable_set(:@ptr, nil)
-          ObjectSpace.define_finalizer(pointer, releaser) if held
+      # Whether ffi's own `free` may still be releasing what `releaser` is of. Called by the extension.
+      #
+      # @api private
+      def under_way?(releaser)
+        UnderWay.all.key?(releaser)
+      end
+
+      # What is to be called in the place of the method `release` of `releaser`. Called by the extension.
+      #
+      # @api private
+      def callable(releaser, callable)
+        release = releaser.method(:release)
+        release.owner == CALLING ? callable : release
+      end
+
+      private
+
+      # What is begun by ffi's methods is claimed there from the first step on, and known after the second.
+      def hand_over
+        FFI::AutoPointer::Releaser.prepend(Handover)
+        UnderWay.all.each { |releaser, sure| claim(releaser, sure: sure) }
+        SafePointer.send(:begin_replacement)
+      end
+
+      # Ruby warns of no method that is defined anew if it has another name. That is a matter of the method; `$VERBOSE`
+      # would be one of all threads. What a module that is prepended has is none of the owner's.
+      def avoid_warnings(owner)
+        names = owner.instance_methods(false) + owner.private_instance_methods(false)
+        names.select! { |name| owner.instance_method(name).owner.equal?(owner) }
+        names.each { |name| owner.alias_method(name, name) }
+      end
+
+      def keeping_patches(&block)
+        heirs = Guard.subclasses_of(FFI::AutoPointer)
+        Patches.keep(FFI::AutoPointer, heirs) do
+          singletons = heirs.map { |heir| Guard::Reflection.call(heir, :singleton_class) }
+          Patches.keep(FFI::AutoPointer.singleton_class, singletons, &block)
         end
       end
 
-      # A frozen pointer's methods cannot be replaced any more.
-      def guard_singleton(pointer)
-        return if pointer.frozen? || !pointer.singleton_methods.intersect?(Guard.names(pointer.class))
-
-        Guard.guard_free(pointer.singleton_class)
+      def take_over(pointer)
+        SafePointer.send(:take_over, pointer)
+        Guard.guard_singleton(pointer)
       end
     end
   end

@@ -5,18 +5,21 @@ class SafePointer
   # and by what.
   module Diagnostics
     # What is remembered of a pointer that is made while somebody watches. `gc_count` and `made_at` are nil unless it
-    # is traced.
+    # is traced. `silent` is true of what a subscriber has made: that is no event, nor is its end.
     #
     # @private
-    Origin = Struct.new(:pointer_class, :address, :gc_count, :made_at)
+    Origin = Struct.new(:pointer_class, :address, :silent, :gc_count, :made_at)
     private_constant :Origin
 
     class << self
       private
 
-      # Called by the extension.
-      def origin(pointer_class, address, traced)
-        Origin.new(pointer_class, address, *([GC.count, Backtrace.here] if traced)).freeze
+      # Called by the extension. `outlives` says that nothing else will be known of the pointer when it is gone.
+      def origin(pointer_class, address, traced, outlives)
+        silent = !Delivery.current.nil?
+        return unless traced || outlives || silent
+
+        Origin.new(pointer_class, address, silent, *([GC.count, Backtrace.here] if traced)).freeze
       end
     end
   end
@@ -24,6 +27,7 @@ end
 
 require "safe_pointer/diagnostics/backtrace"
 require "safe_pointer/diagnostics/capture"
+require "safe_pointer/diagnostics/delivery"
 require "safe_pointer/diagnostics/event"
 require "safe_pointer/diagnostics/live"
 require "safe_pointer/diagnostics/report"
@@ -50,7 +54,7 @@ class SafePointer
     end
 
     # The pointers that are alive, and the releasers of other objects. Not listed: NULL, what is being released, what
-    # waits in a queue for its C function. Once a program has started a Ractor, Ruby tells of no objects that one has
+    # waits in a queue for its C function. Once a program has started a Ractor, Ruby lists no objects that one has
     # for itself, and so this lists none; {stats} still counts them.
     #
     # Takes a walk over all objects.
@@ -87,8 +91,9 @@ class SafePointer
       watch(:report_at_exit, on ? true : false)
     end
 
-    # The optional warnings, which are switched like those of Ruby's `Warning`:
+    # The optional warnings, which are switched like those of Ruby's `Warning`.
     #
+    # @example
     #   SafePointer.warnings[:freed_by_gc] = true
     #
     # @return [Module] {SafePointer::Diagnostics::Warnings}
@@ -98,12 +103,14 @@ class SafePointer
 
     # Has the block called with each event: a pointer is made, released, or given away. For metrics.
     #
-    # It is called on the thread where that happens, after it has happened and never inside GC. What happens on that
-    # thread because of the block itself is no event. An error the block raises is reported with one warning, and
-    # disturbs nothing. What happens in a Ractor other than the main one is no event either.
+    # It is called on the thread where that happens, after it has happened and never inside GC. What the block itself
+    # does, on its fiber and on those that it resumes, is no event, nor is the end of a pointer that it has made. An
+    # error the block raises is reported with one warning, and disturbs nothing. What happens in a Ractor other than the
+    # main one is no event either.
     #
     # Where GC has a pointer released, Ruby lets no Mutex be locked, nor a Monitor (ThreadError), as in the handler of a
-    # signal. A Thread::Queue takes events there too.
+    # signal. A Thread::Queue takes events there too, and with a {ReleaseQueue::Declaration#release_queue release_queue}
+    # one can be locked.
     #
     # A pointer with `release_with` is made like the others while there are subscribers, with a little more to remember;
     # of one that was made before, the event of GC's release knows no class.

@@ -30,6 +30,70 @@ class SafePointer < FFI::Pointer
     pointer, callable = nil, parent: nil, freed_by_parent: false, size: 0, fork_policy: nil, release_queue: nil
   ); end
 
+  # Called by ffi where an object of this class is passed to a function.
+  #
+  # @param value [SafePointer, Object] the argument
+  # @param ctx [Object] of no concern
+  # @return [Object] the argument
+  # @raise [SafePointer::ReleasedError] if it is released
+  def self.to_native(value, ctx); end
+
+  # Called by ffi to make an object of this class of what a function has returned.
+  #
+  # @param value [FFI::Pointer]
+  # @param ctx [Object] of no concern
+  # @return [SafePointer] of this class
+  def self.from_native(value, ctx); end
+
+  # The type under which ffi passes objects of this class.
+  #
+  # @return [FFI::Type]
+  # @raise [RuntimeError] if the class has no `release`
+  def self.native_type; end
+
+  # Keeps the release off while the block runs. A `free` meanwhile, on this or another thread, returns at once; the
+  # release is carried out when the last lease ends, on the thread that ends it.
+  #
+  # A lease belongs to the fiber that took it. That fiber can take another one within it, and so can the class's own `free`.
+  # The lease of a fiber that is never resumed ends when the fiber is collected.
+  #
+  # @yieldparam raw [FFI::Pointer] the object that was wrapped
+  # @return [Object] what the block returns
+  # @raise [LocalJumpError] if there is no block
+  # @raise [SafePointer::ReleasedError] if the pointer is released or detached, or its release waits for leases of other fibers
+  def use; end
+
+  # The pointer that this one must be released before, as it was given. `nil` where there is none, or none any more.
+  #
+  # @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
+  def parent; end
+
+  # Has this pointer be released before `parent`, and no longer before the one it had.
+  #
+  # @param parent [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
+  # @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil] the same
+  # @raise [TypeError] if it is something else
+  # @raise [ArgumentError] if it is this pointer, or descends from it
+  # @raise [SafePointer::ReleasedError] if either is released, or is going to be
+  # @raise [RuntimeError] if this pointer is freed by its parent
+  # @raise [FrozenError] if this pointer is frozen
+  def parent=(parent); end
+
+  # How much native memory the release gives back, in bytes, as it was said with `size:` or `size=`.
+  #
+  # @return [Integer]
+  def native_size; end
+
+  # Tells the garbage collector how much native memory the release gives back, so that it collects as often as that
+  # calls for. Counted while GC and exit are to release the pointer.
+  #
+  # @param size [Integer] in bytes
+  # @return [Integer] the same
+  # @raise [TypeError, ArgumentError] if it is no Integer, or negative
+  # @raise [SafePointer::ReleasedError] if the pointer is released or detached, or is going to be
+  # @raise [FrozenError] if the pointer is frozen
+  def size=(size); end
+
   # A pointer has one owner, so it has no copies.
   #
   # @return [void]
@@ -58,6 +122,12 @@ class SafePointer < FFI::Pointer
   #
   # @return [Boolean]
   def freed?; end
+
+  # The address the pointer had before its release made it NULL; 0 if that was before `FFI::AutoPointer` was
+  # replaced, which does not know it any more. `nil` of a pointer that is not released.
+  #
+  # @return [Integer, nil]
+  def released_address; end
 
   # Gives the pointer away: returns the object that was wrapped, and nothing releases it from here any more,
   # neither `free` nor GC nor exit. This object keeps its address.
@@ -101,69 +171,6 @@ class SafePointer < FFI::Pointer
 
   alias to_s inspect
 
-  # Called by ffi where an object of this class is passed to a function.
-  #
-  # @param value [SafePointer, Object] the argument
-  # @param ctx [Object] of no concern
-  # @return [Object] the argument
-  # @raise [SafePointer::ReleasedError] if it is released
-  def self.to_native(value, ctx); end
-
-  # Called by ffi to make an object of this class of what a function has returned.
-  #
-  # @param value [FFI::Pointer]
-  # @param ctx [Object] of no concern
-  # @return [SafePointer] of this class
-  def self.from_native(value, ctx); end
-
-  # The type under which ffi passes objects of this class.
-  #
-  # @return [FFI::Type]
-  # @raise [RuntimeError] if the class has no `release`
-  def self.native_type; end
-
-  # Keeps the release off while the block runs. A `free` meanwhile, on this or another thread, returns at once; the
-  # release is carried out when the last lease ends, on the thread that ends it.
-  #
-  # A thread that has a lease can take another one, and so can the class's own `free`.
-  #
-  # @yieldparam raw [FFI::Pointer] the object that was wrapped
-  # @return [Object] what the block returns
-  # @raise [LocalJumpError] if there is no block
-  # @raise [SafePointer::ReleasedError] if the pointer is released or detached, or its release waits for leases
-  def use; end
-
-  # The pointer that this one must be released before, as it was given. `nil` where there is none, or none any more.
-  #
-  # @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
-  def parent; end
-
-  # Has this pointer be released before `parent`, and no longer before the one it had.
-  #
-  # @param parent [SafePointer, FFI::Struct, SafePointer::Releaser, nil]
-  # @return [SafePointer, FFI::Struct, SafePointer::Releaser, nil] the same
-  # @raise [TypeError] if it is something else
-  # @raise [ArgumentError] if it is this pointer, or descends from it
-  # @raise [SafePointer::ReleasedError] if either is released, or is going to be
-  # @raise [RuntimeError] if this pointer is freed by its parent
-  # @raise [FrozenError] if this pointer is frozen
-  def parent=(parent); end
-
-  # How much native memory the release gives back, in bytes, as it was said with `size:` or `size=`.
-  #
-  # @return [Integer]
-  def native_size; end
-
-  # Tells the garbage collector how much native memory the release gives back, so that it collects as often as that
-  # calls for. Counted while GC and exit are to release the pointer.
-  #
-  # @param size [Integer] in bytes
-  # @return [Integer] the same
-  # @raise [TypeError, ArgumentError] if it is no Integer, or negative
-  # @raise [SafePointer::ReleasedError] if the pointer is released or detached, or is going to be
-  # @raise [FrozenError] if the pointer is frozen
-  def size=(size); end
-
   # How many pointers there are, and what became of the others. Counted all the time and in all Ractors; in a forked
   # process the figures go on from those of its parent. NULL is not counted, as there is nothing to release.
   #
@@ -174,7 +181,7 @@ class SafePointer < FFI::Pointer
   # - `:detached`: given away, or gone with autorelease off, so that nothing releases them from here.
   # - `:live`: the rest.
   # - `:errors`: how many of the releases raised.
-  # - `:bytes`: the native memory of the live ones, as far as `size:` told of it and GC and exit are to release it.
+  # - `:bytes`: the native memory of the live ones, as far as `size:` says it and GC and exit are to release it.
   #
   # @return [Hash{Symbol => Integer, Hash{Symbol => Integer}}] frozen
   def self.stats; end
@@ -187,16 +194,25 @@ class SafePointer < FFI::Pointer
   #
   # @api private
   module Guard
-    # Has `class` looked at again.
+    # Has `class` looked at again. Returns whether there may be pointers of it that a C function is to release.
     def self.unmark(klass); end
 
-    # Makes the releaser of `pointer` visible as `@releaser`.
+    # Puts the releaser of `pointer` into `@releaser`, where `FFI::AutoPointer` has it, for code of its class that
+    # looks there. A frozen pointer keeps what it has.
     def self.expose(pointer); end
 
-    # Runs the block, a class's own `free`, as the release of `pointer`. Without a releaser, as in a
-    # subclass whose constructor never calls `super`, the block is none of our business and just runs.
+    # The names under which `class` says that its pointers are freed, without those that it inherits.
+    def self.own_names(klass); end
+
+    # Adds to them. No Ruby runs between the look and the change: another thread may add some as well.
+    def self.add_names(klass, names); end
+
+    # Lets guards in any Ractor refer to `method`, an `UnboundMethod`. From 4.0 on Ruby itself allows that.
+    def self.share(method); end
+
+    # Runs the block, a class's own `free`, as the release of `pointer`.
     #
-    # Returns what the block returns, or `nil` if it has no turn, or not now.
+    # Returns what the block returns, or `nil` if it may not run, or not now.
     def self.free(pointer, id); end
 
     # Runs the block, a class's own `release` called by hand, as the release of `pointer`.
@@ -207,7 +223,8 @@ class SafePointer < FFI::Pointer
   #
   # @api private
   module NativeRelease
-    # Has the pointers of `class` and its subclasses made in such a way that no Ruby runs when they are released.
+    # Has pointers of `class` and its subclasses allocated with room for the state of a native release, if they are
+    # allocated with a slot.
     def self.prepare(klass); end
 
     # Keeps the library loaded that has a function at `address`: ffi unloads libraries at the end of the process, when
@@ -248,8 +265,8 @@ class SafePointer < FFI::Pointer
     # @return [Boolean]
     def closed?; end
 
-    # Where the releases of dead pointers wait that have no queue and could not run as soon as GC was over. It is drained
-    # when Ruby is at a safe place again.
+    # Where the releases of dead pointers wait that have no other queue: from GC until Ruby calls the finalizer, which drains
+    # it. What is swept after that call waits for the next collection.
     #
     # @return [SafePointer::ReleaseQueue]
     def self.default; end
@@ -259,8 +276,18 @@ class SafePointer < FFI::Pointer
   #
   # It can be defined as the finalizer of its owner ({Releaser.attach} does that), which keeps it. It may be asked
   # from any thread; whoever asks first gets the release done.
+  #
+  # @example
+  #   class Device
+  #     def initialize(pointer)
+  #       @releaser = SafePointer::Releaser.attach(self, pointer, LibUSB.method(:unref_device))
+  #     end
+  #
+  #     def close = @releaser.free # GC will not release it again
+  #   end
   class Releaser
-    # The release of `held`: a pointer, a struct, or whatever else the callable takes.
+    # The release of `held`: a pointer, a struct, or whatever else the callable takes. Somebody has to ask for it: one that is
+    # dropped before is never carried out, and its parent does not wait for it any more.
     #
     # @param held [Object] passed to the callable; never released if its address is NULL
     # @param callable [#call, nil] called with `held`, at most once; the block where there is none

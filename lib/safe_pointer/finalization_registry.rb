@@ -4,13 +4,14 @@ class SafePointer
   # Calls back after objects have been collected, with a value that was kept for each: the FinalizationRegistry of
   # ECMAScript (https://tc39.es/ecma262/#sec-finalization-registry-objects) for Ruby.
   #
-  #   registry = SafePointer::FinalizationRegistry.new { |path| File.delete(path) }
-  #   registry.register(document, document.scratch_path)
-  #
   # Callbacks run from a release queue, one after another and never inside GC, nor inside each other. A registry
   # keeps neither its targets nor its tokens alive, and nothing keeps a registry alive: one that is gone, or goes
   # together with its targets, calls nobody back. At the end of the process it calls back for what has been
   # collected, and not for what is still alive.
+  #
+  # @example
+  #   registry = SafePointer::FinalizationRegistry.new { |path| File.delete(path) }
+  #   registry.register(document, document.scratch_path)
   class FinalizationRegistry
     SAME = BasicObject.instance_method(:equal?)
     private_constant :SAME
@@ -26,7 +27,8 @@ class SafePointer
     # @api private
     class Link
       def initialize(registry)
-        @map = ObjectSpace::WeakMap.new
+        # Remembered, as the finalizer may run in another Ractor.
+        @map = SafePointer.send(:weak_map)
         @map[self] = registry
       end
 
@@ -47,17 +49,26 @@ class SafePointer
 
       # At the end of the process Ruby calls the finalizers of what is still alive, and the main thread counts as dead.
       def call(_object_id)
-        @link.registry&.send(:enqueue, self) if Thread.main.alive?
+        return unless Thread.main.alive?
+
+        # Where its finalizers have been undefined, something else may be in its place.
+        registry = @link.registry
+        registry.send(:enqueue, self) if FinalizationRegistry === registry
       end
     end
     private_constant :Notice
+
+    # Of all registries that are given none. Made here, as of two there would be two threads.
+    @shared_queue = ReleaseQueue.new
+    @worker = ReleaseQueue.const_get(:Worker).new(@shared_queue)
 
     class << self
       private
 
       # Its thread lets callbacks that have no end, as each registers something that dies at once, starve nobody.
       def shared_queue
-        @shared_queue ||= ReleaseQueue.new(thread: true)
+        @worker.start
+        @shared_queue
       end
     end
 
@@ -111,6 +122,11 @@ class SafePointer
       # Of a copy: other threads and callbacks may register meanwhile.
       found = @records.to_a.select { |_, record| record.token_id == id }
       found.count { |notice, _| @records.delete(notice) }.positive?
+    end
+
+    # @return [String]
+    def inspect
+      "#<#{self.class} size=#{@records&.size.to_i}>"
     end
 
     private

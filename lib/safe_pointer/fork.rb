@@ -23,15 +23,18 @@ class SafePointer
           @fork_policy = policy
           Guard.forget(self)
         end
-        declared_fork_policy || :release
+        Fork.declared_by(self) || :release
       end
+    end
 
-      # What this class says, or else the next superclass that says something. `nil` if none does.
-      #
-      # @api private
-      def declared_fork_policy
-        @fork_policy || (superclass.declared_fork_policy if superclass.is_a?(Policy))
-      end
+    # What `klass` says, or else the next superclass that says something. `nil` if none does. Called by the extension,
+    # also with classes of owners that are no pointers.
+    #
+    # @api private
+    def self.declared_by(klass)
+      return unless Policy === klass
+
+      Guard::Reflection.declared(klass, :@fork_policy) { |value| %i[release discard].include?(value) }
     end
 
     # Ruby calls this for each of its ways to fork, and not for `Process.daemon`, which goes on as the same process.
@@ -47,5 +50,3 @@ class SafePointer
     end
   end
 end
-
-Process.singleton_class.prepend(SafePointer::Fork) if Process.respond_to?(:_fork)

@@ -52,7 +52,7 @@ class SafePointer
       refuse(ArgumentError, "#{library} has no function #{name.inspect} attached that takes one pointer")
     end
 
-    # What ffi's function refers to tells what it is made of.
+    # What ffi's function is made of can be seen from what it refers to.
     def check(function)
       parts = ObjectSpace.reachable_objects_from(function)
       refuse(TypeError, "#{function.inspect} is made of a Ruby block") if parts.any?(Proc)

@@ -7,9 +7,6 @@ class SafePointer
   #
   # @api private
   module NativeRelease
-    FILE = "#{__FILE__} (release)".freeze
-    private_constant :FILE
-
     # For pointer classes.
     #
     # @api public
@@ -31,26 +28,21 @@ class SafePointer
       def release_with(*function)
         raise ArgumentError, "#{self}.release_with: declare it in a subclass" if Guard.base?(self)
 
-        @native_release = NativeFunction.new("#{self}.release_with", *function).address
+        address = NativeFunction.new("#{self}.release_with", *function).address
         NativeRelease.prepare(self)
-        NativeRelease.define_release(self, @native_release)
+        NativeRelease.define_release(self, address)
+        release = Guard.share(Guard::Reflection.call(self, :singleton_class).instance_method(:release))
+        @native_release = [address, release].freeze
         Guard.check_again(self)
-      end
-
-      private
-
-      # Called by the extension, to whom it says which function to call in the place of `release`, if any.
-      def native_release_address
-        owner = NativeRelease.owner_of_release(self)
-        owner.instance_variable_get(:@native_release) if owner && NativeRelease.in_force?(owner)
       end
     end
 
     class << self
-      # Gives `klass` a `release` that calls the function, for programs that call it by hand.
+      # Gives `klass` a `release` that calls the function, for programs that call it by hand. Ruby does not warn of a
+      # method that is defined anew if it has another name; it must not be missing meanwhile.
       def define_release(klass, address)
-        klass.singleton_class.class_eval(<<~RUBY, FILE, 1)
-          undef_method(:release) if method_defined?(:release, false) || private_method_defined?(:release, false)
+        Guard::Reflection.call(klass, :singleton_class).class_eval(<<~RUBY, __FILE__, __LINE__ + 1)
+          alias_method(:release, :release) if method_defined?(:release, false) || private_method_defined?(:release, false)
 
           def release(pointer)
             ::SafePointer::NativeRelease.call(#{address}, pointer.to_ptr.address)
@@ -59,21 +51,17 @@ class SafePointer
         RUBY
       end
 
-      # The class that `klass` has its `release` from.
-      def owner_of_release(klass)
-        klass.ancestors.grep(Class).find { |ancestor| own?(ancestor.singleton_class) }
-      end
+      # The address of the function that releases pointers of `klass`: nil unless its `release` is the one defined here,
+      # and a hook tells if that changes. Called by the extension.
+      def address_for(klass)
+        release = Guard.hooked_release(klass)
+        return unless release
 
-      # Whether the `release` of `klass` is still the one defined here.
-      def in_force?(klass)
-        singleton = klass.singleton_class
-        singleton.instance_method(Guard::Post.behind(singleton, :release)).source_location&.first == FILE
-      end
-
-      private
-
-      def own?(singleton)
-        singleton.method_defined?(:release, false) || singleton.private_method_defined?(:release, false)
+        owner = Guard::Reflection.classes(klass).find do |ancestor|
+          Guard::Reflection.same?(Guard::Reflection.call(ancestor, :singleton_class), release.owner)
+        end
+        address, declared = Guard::Reflection.call(owner, :instance_variable_get, :@native_release) if owner
+        address if declared == release
       end
     end
   end

@@ -5,7 +5,20 @@ class SafePointer
   #
   # What GC finds dead of a class with a `release_queue` goes there instead of being released on whatever thread is
   # running, and {#drain} releases it. An explicit `free` releases at once, on the thread that calls it. What is left at
-  # the end of the process is released then. A queue lives for as long as the process.
+  # the end of the process is released then.
+  #
+  # A queue is collected when nothing waits in it and nothing refers to it, pointers and classes that have it included.
+  # One that has been that of a class with `release_with` stays, and one with a thread does until it is closed.
+  #
+  # @example Textures that GC finds dead are released on the thread that renders
+  #   RENDER_QUEUE = SafePointer::ReleaseQueue.new
+  #
+  #   class Texture < SafePointer
+  #     release_with GL, :delete_texture
+  #     release_queue RENDER_QUEUE
+  #   end
+  #
+  #   RENDER_QUEUE.drain(max: 100) # once for each frame
   class ReleaseQueue
     # For pointer classes.
     module Declaration
@@ -22,16 +35,23 @@ class SafePointer
           @release_queue = queue
           Guard.forget(self)
         end
-        @release_queue || (superclass.release_queue if superclass.respond_to?(:release_queue))
+        ReleaseQueue.of(self)
       end
     end
 
     class << self
+      # The queue in force for pointers of `klass`. Called by the extension.
+      #
+      # @api private
+      def of(klass)
+        Guard::Reflection.declared(klass, :@release_queue) { |value| ReleaseQueue === value }
+      end
+
       # @param thread [Boolean] whether a thread of the queue's own drains it. It does not keep the process alive, and
       #   is started anew in a forked process
       # @return [SafePointer::ReleaseQueue]
       def new(thread: false)
-        make.tap { |queue| Worker.new(queue) if thread }
+        make.tap { |queue| Worker.new(queue).start if thread }
       end
     end
 

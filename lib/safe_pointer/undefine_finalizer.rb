@@ -10,6 +10,4 @@ class SafePointer
       super.tap { SafePointer.send(:disown, object) if FFI::Pointer === object }
     end
   end
-
-  ObjectSpace.singleton_class.prepend(UndefineFinalizer)
 end

@@ -1,60 +1,44 @@
-//! `SafePointer::Releaser`: the release of one pointer, and what is called when that is gone.
+//! `SafePointer::Releaser`: the release of one pointer. Data and transitions: what follows from them is for others to
+//! carry out.
 
 use std::{
-    cell::{Cell, RefCell},
-    hint::black_box,
-    sync::OnceLock,
+    cell::{Cell, OnceCell, RefCell},
+    sync::{Arc, OnceLock},
 };
 
 use magnus::{
-    DataTypeFunctions, Error, RArray, RClass, Ruby, TypedData, Value,
-    gc::{Compactor, Marker},
+    Error, RClass, Ruby, TypedData, Value,
     prelude::*,
-    rb_sys::{AsRawValue, protect},
+    rb_sys::AsRawValue,
     typed_data::{Obj, Writebarrier},
-    value::{LazyId, Opaque, OpaqueId},
+    value::Opaque,
 };
-use safe_pointer_core::{Claim, State, Trigger, family};
+use safe_pointer_core::State;
 
-use crate::{
-    carrier,
-    class_info::{self, ReleaseName},
-    errors::{self, Occasion},
-    exit, ffi,
-    guard::Own,
-    process::{self, ForkPolicy},
-    queue::ReleaseQueue,
-    stats::{Cause, Ending},
-};
+use crate::ruby::process;
 
-mod account;
-mod class;
-mod end;
+mod admission;
+mod children;
+mod counted;
 mod extras;
-mod finalize;
-mod kin;
-mod lease;
-mod releasing;
+pub mod family_member;
+mod figures;
+mod forked;
+mod gc;
+pub mod lease;
+mod lessees;
+pub mod loose;
+pub mod own_release;
+pub mod queue;
+pub mod release_name;
 mod request;
-mod size;
-mod turns;
-mod variables;
-mod weak;
 
-use account::Account;
-pub use class::init;
-use end::set_null;
+use counted::Counted;
 use extras::Extras;
-use finalize::{is_out_of_use, known_owner, pointer};
-pub use kin::{Due, Kin, settle, tie};
-pub use lease::with_lease;
-pub use releasing::{enter as enter_release, forked, is_releasing};
+use own_release::{OwnCall, OwnRelease};
+use queue::Jobs;
+use release_name::ReleaseName;
 use request::Request;
-use turns::Guarded;
-pub use turns::Turn;
-
-static CALL: LazyId = LazyId::new("call");
-static RELEASE: LazyId = LazyId::new("release");
 
 /// How the release callable is called.
 #[derive(Clone, Copy)]
@@ -65,11 +49,11 @@ pub enum Message {
     Release(ReleaseName),
 }
 
-/// Holds what a release needs, and never the pointer object itself: the register keeps this
+/// Holds what a release needs, and never the pointer object itself: the registry keeps this
 /// object alive, and with it everything it refers to.
 ///
-/// Ruby values live in cells that only code holding the GVL reads or writes. The state alone is shared
-/// more widely.
+/// Ruby values live in cells, which only code that holds the lock of their Ractor reads or writes. The state alone is
+/// shared more widely.
 #[derive(TypedData)]
 #[magnus(
     class = "SafePointer::Releaser",
@@ -85,7 +69,7 @@ pub struct Releaser {
     address: usize,
     /// The fork of the process in which the pointer was made.
     generation: u32,
-    account: Account,
+    counted: Counted,
     message: Cell<Message>,
     /// The very object that was wrapped. `nil` after the release.
     held: Cell<Opaque<Value>>,
@@ -93,134 +77,59 @@ pub struct Releaser {
     callable: Cell<Opaque<Value>>,
     /// The class of the pointer object.
     class: Cell<Opaque<Value>>,
-    /// Where it is released when the garbage collector has found the pointer dead. Queues live for ever.
-    queue: Cell<Option<Opaque<Obj<ReleaseQueue>>>>,
+    /// Where it is released when the garbage collector has found the pointer dead.
+    queue: OnceCell<Arc<Jobs>>,
     /// The release that runs in methods of the pointer's class.
-    guarded: RefCell<Option<Box<Guarded>>>,
+    own_release: RefCell<Option<Box<OwnRelease>>>,
     extras: OnceLock<Box<Extras>>,
 }
 
-impl DataTypeFunctions for Releaser {
-    fn free(self: Box<Self>) {
-        self.write_off();
-    }
-
-    fn mark(&self, marker: &Marker) {
-        for cell in self.cells() {
-            marker.mark_movable(cell.get());
-        }
-        // A GC finds nothing borrowed: nothing that can start one runs meanwhile.
-        if let Ok(guarded) = self.guarded.try_borrow()
-            && let Some(guarded) = guarded.as_ref()
-        {
-            guarded.mark(marker);
-        }
-        if let Some(extras) = self.extras.get() {
-            extras.mark(marker);
-        }
-    }
-
-    fn compact(&self, compactor: &Compactor) {
-        for cell in self.cells() {
-            cell.set(compactor.location(cell.get()));
-        }
-    }
-
-    /// What only this object has. What it refers to are objects of their own, and native memory is the pointer's.
-    fn size(&self) -> usize {
-        let extras = self.extras.get().map_or(0, |extras| extras.memory());
-        size_of::<Self>() + extras
-    }
+/// What a new releaser is made of.
+pub struct Parts {
+    pub class: RClass,
+    pub held: Value,
+    /// `None` where `held` has none.
+    pub address: Option<usize>,
+    pub callable: Value,
+    pub message: Message,
 }
 
 impl Releaser {
-    /// The release of `held`, for an object of `class`.
-    pub fn wrap(
-        ruby: &Ruby,
-        class: RClass,
-        held: Value,
-        callable: Value,
-        message: Message,
-    ) -> Result<Obj<Self>, Error> {
-        let address = address(ruby, held)?;
-        Ok(Self::at(ruby, class, held, address, callable, message))
-    }
-
-    /// The same where it is known what the address is.
-    pub fn at(
-        ruby: &Ruby,
-        class: RClass,
-        held: Value,
-        address: Option<usize>,
-        callable: Value,
-        message: Message,
-    ) -> Obj<Self> {
-        let state = match address {
+    /// The release of what has not been owned yet.
+    pub fn new(ruby: &Ruby, parts: Parts) -> Obj<Self> {
+        let state = match parts.address {
             Some(0) => State::null(),
             _ => State::owned(),
         };
-        let state = (state, address, Account::new());
-        Self::make(ruby, class, held, callable, message, state)
+        Self::with_state(ruby, parts, state)
     }
 
-    /// Takes over from the native release of `pointer`. `held` is for its class's `release`.
-    pub fn succeed(
-        ruby: &Ruby,
-        pointer: Value,
-        held: Value,
-        state: &State,
-    ) -> Result<Obj<Self>, Error> {
-        let class = pointer.class();
-        let address = address(ruby, held)?;
-        // The pointer has been counted when it was made, and at its end if that has come.
-        let account = match state.is_released() || state.is_detached() {
-            true => Account::new(),
-            false => Account::continued(),
-        };
-        let make = |state| {
-            let callable = class.as_value();
-            let message = Message::Release(ReleaseName::unknown(*RELEASE));
-            let state = (state, address, account);
-            Self::make(ruby, class, held, callable, message, state)
-        };
-        // Whoever is releasing it has the pointer object, or there is nothing left to release.
-        if !state.is_owned() {
-            return Ok(make(state.take()));
-        }
-        pointer.check_frozen()?;
-        let releaser = make(state.take());
-        carrier::keep(ruby, pointer, releaser)?;
-        Ok(releaser)
-    }
-
-    fn make(
-        ruby: &Ruby,
-        class: RClass,
-        held: Value,
-        callable: Value,
-        message: Message,
-        (state, address, account): (State, Option<usize>, Account),
-    ) -> Obj<Self> {
+    /// The release of what is in this state already.
+    pub fn with_state(ruby: &Ruby, parts: Parts, state: State) -> Obj<Self> {
         let nil = Opaque::from(ruby.qnil().as_value());
         let releaser = ruby.obj_wrap(Self {
             state,
-            address: address.unwrap_or(0),
+            address: parts.address.unwrap_or(0),
             generation: process::generation(),
-            account,
-            message: Cell::new(message),
+            counted: Counted::not_yet(),
+            message: Cell::new(parts.message),
             held: Cell::new(nil),
             callable: Cell::new(nil),
             class: Cell::new(nil),
-            queue: Cell::new(None),
-            guarded: RefCell::new(None),
+            queue: OnceCell::new(),
+            own_release: RefCell::new(None),
             extras: OnceLock::new(),
         });
         // Set after the object exists: a GC during its allocation does not see inside the Rust value. One that has not
         // seen the object either needs no write barrier.
-        releaser.held.set(held.into());
-        releaser.callable.set(callable.into());
-        releaser.class.set(class.as_value().into());
+        releaser.held.set(parts.held.into());
+        releaser.callable.set(parts.callable.into());
+        releaser.class.set(parts.class.as_value().into());
         releaser
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     /// The address of what was wrapped, if it has one. It stays known after the release.
@@ -228,181 +137,9 @@ impl Releaser {
         (self.address != 0 || self.state.is_null()).then_some(self.address)
     }
 
-    pub fn state(&self) -> &State {
-        &self.state
-    }
-
-    fn extras(&self) -> &Extras {
-        self.extras.get_or_init(Box::default)
-    }
-
-    /// Whether the release is over. `false` while it runs, or waits, and of what has been given away.
-    pub fn is_released(rb_self: Obj<Self>) -> bool {
-        !rb_self.state.is_detached() && family::is_released(&Kin(rb_self))
-    }
-
-    /// Asks for the release because the program does. A release that has to wait is remembered, with the class's
-    /// own method for it.
-    pub fn claim(
-        ruby: &Ruby,
-        rb_self: Obj<Self>,
-        pointer: Option<Value>,
-        own: impl FnOnce() -> Result<Option<Own>, Error>,
-    ) -> Result<Claim, Error> {
-        lease::end_of_the_dead(ruby, rb_self)?;
-        let claim = family::claim(&Kin(rb_self), Trigger::Free);
-        match claim {
-            Claim::Won => {}
-            Claim::Deferred => match (pointer, own()?) {
-                // The wait may be for what only the pointer keeps: it must not be kept itself.
-                (Some(pointer), None) => Self::know_owner(ruby, rb_self, pointer)?,
-                (pointer, own) => Request::set(rb_self, pointer, own),
-            },
-            Claim::Refused => rb_self.settle_account(ruby, false)?,
-        }
-        Ok(claim)
-    }
-
-    /// Releases `pointer`, which this is the release of, because the program asks.
-    ///
-    /// Inside the class's own `free` this is what `super` reaches: the release has been claimed, and
-    /// the callable is called unless it has been already.
-    pub fn free(ruby: &Ruby, rb_self: Obj<Self>, pointer: Option<Value>) -> Result<(), Error> {
-        match Self::claim(ruby, rb_self, pointer, || Ok(None))? {
-            Claim::Won => {
-                let result = rb_self.call_claimed(ruby);
-                let ending = Ending::new(Cause::Free, &result);
-                let ended = errors::despite(&result, || {
-                    Self::finish(ruby, rb_self, pointer, ending, Occasion::Child)
-                });
-                // Until here: the state lives in the object.
-                black_box(rb_self);
-                result.and(ended)
-            }
-            Claim::Refused if rb_self.is_guarded(ruby) && rb_self.state.claim_call() => {
-                let result = rb_self.send(ruby, ruby.get_inner(rb_self.held.get()));
-                let nulled = errors::despite(&result, || set_null(ruby, pointer));
-                result.and(nulled)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Releases because the object is gone or the process ends: what Ruby calls as a finalizer, with the object id.
-    /// Without arguments it is the program that calls, on behalf of such an end.
-    ///
-    /// @overload call(*object_id)
-    /// @return [nil]
-    fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
-        let id = args.first().copied();
-        exit::report(ruby)?;
-        let pointer = pointer(ruby, rb_self, id)?;
-        if id.is_none() {
-            return Self::finalize(ruby, rb_self, pointer, None);
-        }
-        match rb_self.state.leases() > 0 && !is_out_of_use(ruby, rb_self, id)? {
-            true => {
-                rb_self.discard_in_fork(ruby)?;
-                Self::collect(ruby, rb_self, pointer)
-            }
-            false => Self::bury(ruby, rb_self, pointer),
-        }
-    }
-
-    /// Releases `held`, given by hand, as the object that was wrapped.
-    ///
-    /// @param held [Object]
-    /// @return [nil]
-    fn release(ruby: &Ruby, rb_self: Obj<Self>, held: Value) -> Result<(), Error> {
-        let pointer = pointer(ruby, rb_self, None)?;
-        let won = Self::claim(ruby, rb_self, pointer, || Ok(None))? == Claim::Won;
-        let mut result = Ok(());
-        if (won || rb_self.is_guarded(ruby)) && rb_self.state.claim_call_by_hand() {
-            result = rb_self.send(ruby, held);
-        }
-        if won {
-            let ending = Ending::new(Cause::Free, &result);
-            let ended = errors::despite(&result, || {
-                Self::finish(ruby, rb_self, pointer, ending, Occasion::Child)
-            });
-            result = result.and(ended);
-        }
-        result
-    }
-
-    /// Gives up the object that was wrapped: it will not be released from here. `None` if it is too late.
-    pub fn detach(ruby: &Ruby, rb_self: Obj<Self>) -> Result<Option<Value>, Error> {
-        let held = ruby.get_inner(rb_self.held.get());
-        let Some(due) = family::detach(&Kin(rb_self)) else {
-            return Ok(None);
-        };
-        rb_self.let_go(ruby);
-        rb_self.count(ruby);
-        let told = rb_self.detach_account(ruby);
-        errors::despite(&told, || settle(ruby, due, Occasion::Child))?;
-        told.map(|()| Some(held))
-    }
-
-    /// Calls the release callable with the wrapped object, if it has not been called yet.
-    fn call_claimed(&self, ruby: &Ruby) -> Result<(), Error> {
-        match self.state.claim_call() {
-            true => self.send(ruby, ruby.get_inner(self.held.get())),
-            false => Ok(()),
-        }
-    }
-
-    fn send(&self, ruby: &Ruby, held: Value) -> Result<(), Error> {
-        let callable = ruby.get_inner(self.callable.get());
-        if callable.is_nil() {
-            return Ok(());
-        }
-        let message = match self.message.get() {
-            Message::Call => *CALL,
-            Message::Release(name) => match name.get() {
-                Some(name) => name,
-                None => Self::release_name(ruby, callable)?,
-            },
-        };
-        let _releasing = releasing::enter();
-        callable.funcall::<_, _, Value>(message, (held,)).map(drop)
-    }
-
-    /// Whether the class is known to be as it was when the pointer was made.
-    pub fn is_class_unchanged(&self) -> bool {
-        match self.message.get() {
-            Message::Release(name) => name.get().is_some(),
-            Message::Call => false,
-        }
-    }
-
-    fn release_name(ruby: &Ruby, class: Value) -> Result<OpaqueId, Error> {
-        let name = match RClass::from_value(class) {
-            Some(class) => class_info::of(ruby, class)?.release,
-            None => None,
-        };
-        Ok(name.and_then(ReleaseName::get).unwrap_or(*RELEASE))
-    }
-
-    fn cells(&self) -> [&Cell<Opaque<Value>>; 3] {
-        [&self.held, &self.callable, &self.class]
-    }
-
-    /// Whether GC and exit release. `false` once it is released.
-    ///
-    /// @return [Boolean]
-    fn autorelease(&self) -> bool {
-        self.state.autorelease()
-    }
-
-    /// Lets GC and exit release, or keeps them from doing so.
-    pub fn set_autorelease(&self, ruby: &Ruby, on: bool) {
-        self.state.set_autorelease(on);
-        self.count(ruby);
-    }
-
-    /// Has this release be that of `other` too, a pointer that is destroyed with this one.
-    pub fn add_within(ruby: &Ruby, rb_self: Obj<Self>, other: Value) -> Result<(), Error> {
-        rb_self.extras().within.add(ruby, rb_self, other)
+    /// The very object that was wrapped. Nil after the release.
+    pub fn held(&self, ruby: &Ruby) -> Value {
+        ruby.get_inner(self.held.get())
     }
 
     /// What releases it. Nil after the release.
@@ -411,50 +148,94 @@ impl Releaser {
     }
 
     /// The class of the pointer object.
-    fn pointer_class(&self, ruby: &Ruby) -> Value {
+    pub fn pointer_class(&self, ruby: &Ruby) -> Value {
         ruby.get_inner(self.class.get())
     }
 
+    pub fn message(&self) -> Message {
+        self.message.get()
+    }
+
+    pub fn set_held(ruby: &Ruby, rb_self: Obj<Self>, held: Value) {
+        write(rb_self, &rb_self.held, held);
+        rb_self.arm(ruby);
+    }
+
+    pub fn set_callable(ruby: &Ruby, rb_self: Obj<Self>, callable: Value) {
+        rb_self.message.set(Message::Call);
+        write(rb_self, &rb_self.callable, callable);
+        rb_self.arm(ruby);
+    }
+
+    /// Without something to call, and something to call it with, GC and exit leave the pointer alone.
+    fn arm(&self, ruby: &Ruby) {
+        let is_armed = !self.held(ruby).is_nil() && !self.callable(ruby).is_nil();
+        self.state.set_armed(is_armed);
+    }
+
+    /// What the release needed is needed no more.
+    pub fn let_go(&self, ruby: &Ruby) {
+        let nil = Opaque::from(ruby.qnil().as_value());
+        self.held.set(nil);
+        self.callable.set(nil);
+    }
+
     /// Where this is released when the garbage collector has found the pointer dead.
-    pub fn queue(&self, ruby: &Ruby) -> Option<Obj<ReleaseQueue>> {
-        let queue = ruby.get_inner(self.queue.get()?);
-        (!queue.is_closed()).then_some(queue)
+    pub fn queue(&self) -> Option<&Arc<Jobs>> {
+        self.queue
+            .get()
+            .filter(|jobs| !jobs.is_closed() && !self.state.is_detached())
     }
 
-    pub fn set_queue(&self, queue: Option<Opaque<Obj<ReleaseQueue>>>) {
-        self.queue.set(queue);
+    /// Unless it has one.
+    pub fn set_queue(&self, queue: &Arc<Jobs>) {
+        self.queue.get_or_init(|| queue.clone());
     }
 
-    /// Has the release, which has been claimed, wait in `queue`.
-    fn defer(ruby: &Ruby, rb_self: Obj<Self>, queue: Obj<ReleaseQueue>) {
-        rb_self.extras().due.set(true);
-        queue.push(ruby, rb_self);
+    /// It waits in a queue from now on. Returns whether it does already.
+    pub fn begin_waiting(&self) -> bool {
+        self.extras().waiting.replace(true)
     }
 
-    /// The next one in the queue that this waits in.
-    pub fn next(&self) -> Option<Opaque<Value>> {
-        self.extras.get()?.next.get()
-    }
-
-    /// Marks it as waiting in a queue, or not. Returns what it was.
-    pub fn set_waiting(&self, waiting: bool) -> bool {
-        self.extras().waiting.replace(waiting)
-    }
-
-    pub fn set_next(&self, next: Option<Opaque<Value>>) {
-        self.extras().next.set(next);
-    }
-
-    fn within(&self, ruby: &Ruby) -> Result<Option<RArray>, Error> {
-        match self.extras.get() {
-            Some(extras) => extras.within.pointers(ruby),
-            None => Ok(None),
+    /// It does no more.
+    pub fn end_waiting(&self) {
+        if let Some(extras) = self.extras.get() {
+            extras.waiting.set(false);
         }
     }
 
-    /// Has code that has the releaser only find `pointer`, which this is the release of.
-    pub fn know_owner(ruby: &Ruby, rb_self: Obj<Self>, pointer: Value) -> Result<(), Error> {
-        rb_self.extras().owner.add(ruby, rb_self, pointer)
+    /// The release, which has been claimed, is to be carried out from a queue.
+    pub fn set_due(&self) {
+        self.extras().due.set(true);
+    }
+
+    /// Whether that was said, once.
+    pub fn take_due(&self) -> bool {
+        self.extras.get().is_some_and(|extras| extras.due.take())
+    }
+
+    /// Remembers the release of `pointer` that has to wait, by its class's own method if there is one.
+    pub fn set_request(rb_self: Obj<Self>, pointer: Option<Value>, own: Option<OwnCall>) {
+        if let Some(pointer) = pointer {
+            rb_self.writebarrier(pointer);
+        }
+        if let Some(own) = &own {
+            rb_self.writebarrier(own.block);
+        }
+        let pointer = pointer.map(Opaque::from);
+        rb_self
+            .extras()
+            .request
+            .replace(Some(Request { pointer, own }));
+    }
+
+    /// The pointer, if it is still there, and how the program wants it released.
+    pub fn take_request(&self, ruby: &Ruby) -> (Option<Value>, Option<OwnCall>) {
+        let request = self.extras.get().and_then(|extras| extras.request.take());
+        match request {
+            Some(Request { pointer, own }) => (pointer.map(|pointer| ruby.get_inner(pointer)), own),
+            None => (None, None),
+        }
     }
 
     /// The parent as the program has given it. Alive as long as the pointer is.
@@ -467,28 +248,30 @@ impl Releaser {
         self.extras().parent.set(parent.map(Opaque::from));
     }
 
-    pub fn set_fork_policy(&self, policy: ForkPolicy) {
-        self.extras().fork_policy.set(Some(policy));
+    /// Has code that has the releaser only find `pointer`, which this is the release of.
+    pub fn know_owner(ruby: &Ruby, rb_self: Obj<Self>, pointer: Value) -> Result<(), Error> {
+        rb_self.extras().owner.set(ruby, rb_self, pointer)
     }
-}
 
-/// The address of a pointer, or of the memory of a struct; `None` of an object that is neither.
-fn address(ruby: &Ruby, held: Value) -> Result<Option<usize>, Error> {
-    let memory = ffi::memory(ruby, held)?;
-    match ffi::is_pointer(ruby, memory)? {
-        true => ffi::address(ruby, memory).map(Some),
-        false => Ok(None),
-    }
-}
-
-/// `callable`, if it is one.
-pub fn callable(ruby: &Ruby, callable: Value) -> Result<Value, Error> {
-    match callable.respond_to("call", false)? {
-        true => Ok(callable),
-        false => {
-            let message = "proc must be callable";
-            Err(errors::new(ruby.exception_runtime_error(), message))
+    /// The pointer that was made known so, if it is alive.
+    pub fn known_owner(ruby: &Ruby, rb_self: Obj<Self>) -> Result<Option<Value>, Error> {
+        match rb_self.extras.get() {
+            Some(extras) => extras.owner.get(ruby, rb_self),
+            None => Ok(None),
         }
+    }
+
+    /// Whether anything was asked of it that only some releases need.
+    pub fn has_extras(&self) -> bool {
+        self.extras.get().is_some()
+    }
+
+    fn extras(&self) -> &Extras {
+        self.extras.get_or_init(Box::default)
+    }
+
+    fn cells(&self) -> [&Cell<Opaque<Value>>; 3] {
+        [&self.held, &self.callable, &self.class]
     }
 }
 
@@ -499,14 +282,4 @@ fn write(releaser: Obj<Releaser>, cell: &Cell<Opaque<Value>>, value: Value) {
     if !rb_sys::macros::SPECIAL_CONST_P(value.as_raw()) {
         releaser.writebarrier(value);
     }
-}
-
-/// Has Ruby call `releaser` when `object` is gone, or the process ends.
-pub fn define_finalizer(object: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    protect(|| {
-        // SAFETY: called with the GVL held, on values that the caller's frame keeps alive; `protect`
-        // catches what it raises.
-        unsafe { rb_sys::rb_define_finalizer(object.as_raw(), releaser.as_raw()) }
-    })?;
-    Ok(())
 }

@@ -21,7 +21,7 @@ impl Entered {
         }
     }
 
-    /// Whether `method` has its turn now. Each number gets one turn.
+    /// Whether `method` may run now. Each number may once.
     pub fn enter(&mut self, method: u64) -> bool {
         let Some(first) = self.first else {
             self.first = Some(method);

@@ -193,8 +193,17 @@ pub fn is_released<M: Member>(member: &M) -> bool {
 
 /// Whether `member` is `ancestor`, or descends from it.
 pub fn descends<M: Member>(member: &M, ancestor: &M) -> bool {
-    let parents = iter::successors(Some(member.clone()), |member| {
+    lineage(member).any(|member| member == *ancestor)
+}
+
+/// How many generations there are from `member` up, with its own.
+pub fn depth<M: Member>(member: &M) -> usize {
+    lineage(member).count()
+}
+
+/// `member`, its parent, the parent of that, and so on.
+fn lineage<M: Member>(member: &M) -> impl Iterator<Item = M> {
+    iter::successors(Some(member.clone()), |member| {
         member.tie().map(|tie| tie.parent)
-    });
-    parents.into_iter().any(|member| member == *ancestor)
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! [`State`] decides *whether* a release may run: one atomic word, claimed before any destructor is
 //! called. [`Entered`] decides *how far* a release that the owner's class has taken into its own hands
-//! may go: which of the class's methods still have their turn. Both only answer questions; whoever
+//! may go: which of the class's methods may still run. Both only answer questions; whoever
 //! asks carries the answer out.
 
 #![forbid(unsafe_code)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::sync::{
     AtomicU64,
-    Ordering::{AcqRel, Acquire},
+    Ordering::{AcqRel, Acquire, Release},
 };
 
 //   63                    32 31            8   7   6   5   4   3   2   1 0
@@ -60,7 +60,7 @@ pub enum Trigger {
 pub enum Claim {
     /// Release now. At most one claim over the life of a state is won.
     Won,
-    /// The release waits for the holds: whoever ends the last one is told that it is due.
+    /// The release waits for the holds: whoever ends the last one learns that it is due.
     Deferred,
     /// Nothing is to be done.
     Refused,
@@ -84,7 +84,7 @@ pub enum Hold {
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// A release has waited for this, and whoever is told so has won the claim.
+    /// A release has waited for this, and whoever gets this has won the claim.
     Due(Trigger),
     /// The pointer was given away, and now nothing holds it any more.
     Over,
@@ -109,11 +109,15 @@ impl State {
         Self(AtomicU64::new(OWNED | NULL))
     }
 
-    /// Moves the state to another place. What is left here is as if given away.
-    pub fn take(&self) -> Self {
-        Self(AtomicU64::new(
-            self.0.swap(DETACHED | AUTORELEASE_OFF, AcqRel),
-        ))
+    /// The state of what has been given away already, or that [`move_to`](Self::move_to) will give another one.
+    pub fn given_away() -> Self {
+        Self(AtomicU64::new(DETACHED | AUTORELEASE_OFF))
+    }
+
+    /// Moves the state to `other`, which nobody asks meanwhile. What is left here is as if given away.
+    pub fn move_to(&self, other: &Self) {
+        let word = self.0.swap(DETACHED | AUTORELEASE_OFF, AcqRel);
+        other.0.store(word, Release);
     }
 
     /// Takes the right to release. At most one claim over the life of the state is [won](Claim::Won), here or
@@ -241,6 +245,11 @@ impl State {
         ((self.load() & LEASES) / LEASE) as u32
     }
 
+    /// Whether a release would have to wait.
+    pub fn is_held(&self) -> bool {
+        self.load() & HOLDS != 0
+    }
+
     /// Gives the pointer away, so that it is never released from here. Returns `false` if it is too late:
     /// somebody has asked for its release, or has been given it before.
     ///
@@ -344,7 +353,7 @@ impl State {
     /// What the compare-and-swap is for: the model checker must find a second release without it.
     #[cfg(weak_claim)]
     fn exchange(&self, word: u64, changed: u64) -> Result<u64, u64> {
-        self.0.store(changed, crate::sync::Ordering::Release);
+        self.0.store(changed, Release);
         Ok(word)
     }
 }

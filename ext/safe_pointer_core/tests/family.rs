@@ -458,3 +458,14 @@ fn deep_families_are_released_one_by_one() {
     }
     assert!(is_released(&top));
 }
+
+#[test]
+fn generations_are_counted_up_to_the_first() {
+    let root = Node::root();
+    let child = root.child(Before);
+    let grandchild = child.child(Within);
+    assert_eq!([&root, &child, &grandchild].map(depth), [1, 2, 3]);
+    assert_eq!(claim(&child, Free), Won);
+    assert_eq!(finish(&child), None);
+    assert_eq!(depth(&child), 1);
+}

@@ -9,7 +9,7 @@ class SafePointer
     #
     # @api private
     module Backtrace
-      # Lines of one backtrace. Deeper ones tell little more, and take memory for each pointer.
+      # Lines of one backtrace. Deeper ones say little more, and take memory for each pointer.
       DEPTH = 20
 
       own = [File.dirname(__FILE__, 2), FFI::ManagedStruct.instance_method(:initialize).source_location&.first].compact

@@ -11,7 +11,7 @@ class SafePointer
     # @api private
     module Capture
       class << self
-        # What is `self` for `callable`, or nil if there is none, or Ruby does not tell.
+        # What is `self` for `callable`, or nil if there is none, or Ruby does not know.
         def receiver(callable)
           case callable
           when Method then callable.receiver

@@ -2,16 +2,17 @@
 
 class SafePointer
   module Diagnostics
-    # What has become of a pointer. Frozen, and can be matched like a Hash:
+    # What has become of a pointer. Frozen, and can be matched like a Hash.
     #
+    # @example
     #   METRICS.increment("left_to_gc") if event in { name: :released, trigger: :gc }
     class Event
       # @return [Symbol] `:created`; `:released`, or `:failed` if the release raised, which is a release all the same;
       #   `:detached` if it was given away, or is gone with autorelease off
       attr_reader :name
 
-      # @return [Class, nil] of the pointer; of a releaser, that of what it holds; nil if it is not known
-      #   (see {SafePointer.subscribe})
+      # @return [Class, nil] of the pointer, or of the struct that has made it; of a releaser, that of what it
+      #   holds; nil if it is not known (see {SafePointer.subscribe})
       attr_reader :pointer_class
 
       # @return [Integer, nil] nil if it has none
@@ -20,7 +21,7 @@ class SafePointer
       # @return [Symbol, nil] by what it was released: a key of `:released` in {SafePointer.stats}
       attr_reader :trigger
 
-      # @return [Integer] the native memory in bytes, as `size:` tells it
+      # @return [Integer] the native memory in bytes, as `size:` says it
       attr_reader :size
 
       # @api private

@@ -3,6 +3,9 @@
 class SafePointer
   module Diagnostics
     # A pointer that is alive, or a releaser of another object. It refers to neither.
+    #
+    # @example
+    #   SafePointer.live.group_by(&:pointer_class).transform_values(&:size) # => { Image => 2 }
     class Live
       class << self
         # @param except [Object] stands for an owner that is left out
@@ -13,7 +16,7 @@ class SafePointer
           [FFI::Pointer, Releaser].each do |type|
             ObjectSpace.each_object(type) do |object|
               owner, *facts = SafePointer.send(:ownership, object)
-              found[owner] ||= [from(object, *facts), facts[4]] if owner
+              found[owner] ||= [from(object, *facts), facts[5]] if owner
             end
           end
           found.each_value { |entry, parent| entry.send(:parent=, found[parent]&.first) }
@@ -23,20 +26,21 @@ class SafePointer
 
         private
 
-        def from(object, pointer_class, address, size, origin, _parent = nil, callable = nil)
-          new(pointer_class, address, size, origin, Capture.way(callable, object))
+        def from(object, pointer_class, address, size, origin, autorelease, _parent = nil, callable = nil)
+          owner_class = Callable.owner_class(pointer_class, callable)
+          new(owner_class, address, size, origin, autorelease, Capture.way(callable, object))
         end
       end
 
       private_class_method :new
 
-      # @return [Class] of the pointer; of a releaser, that of what it holds
+      # @return [Class] of the pointer, or of the struct that has made it; of a releaser, that of what it holds
       attr_reader :pointer_class
 
       # @return [Integer, nil] nil if it has none
       attr_reader :address
 
-      # @return [Integer] the native memory in bytes, as `size:` tells it
+      # @return [Integer] the native memory in bytes, as `size:` says it
       attr_reader :size
 
       # @return [Integer, nil] how many GCs there were since it was made; nil if it is not traced
@@ -52,12 +56,13 @@ class SafePointer
       attr_reader :kept_by
 
       # @api private
-      def initialize(pointer_class, address, size, origin, kept_by)
+      def initialize(pointer_class, address, size, origin, autorelease, kept_by)
         @pointer_class = pointer_class
         @address = address
         @size = size
         @age = GC.count - origin.gc_count if origin&.gc_count
         @made_at = origin&.made_at
+        @autorelease = autorelease
         @kept_by = kept_by
       end
 
@@ -70,6 +75,13 @@ class SafePointer
       # @return [String, nil] the first line of its backtrace
       def site
         made_at&.first
+      end
+
+      # Whether GC and exit release it.
+      #
+      # @api private
+      def autorelease?
+        @autorelease
       end
 
       private

@@ -4,11 +4,6 @@ class SafePointer
   module Diagnostics
     # What {SafePointer.subscribe} returns.
     class Subscription
-      # A variable of each thread that is in a subscriber: the events that come next.
-      WAITING = :__safe_pointer_events
-      ERRORS = [StandardError, ScriptError, NoMemoryError, SystemStackError, SecurityError].freeze
-      private_constant :WAITING, :ERRORS
-
       @all = {}.compare_by_identity
 
       class << self
@@ -26,9 +21,8 @@ class SafePointer
 
         # @api private
         def notify(event)
-          thread = Thread.current
-          waiting = thread.thread_variable_get(WAITING)
-          return deliver([event], thread) unless waiting
+          waiting = Delivery.current
+          return deliver([event]) unless waiting
 
           # What GC has released meanwhile is no doing of the subscriber that runs.
           waiting << event if event.trigger == :gc
@@ -36,13 +30,12 @@ class SafePointer
 
         private
 
-        def deliver(events, thread)
-          thread.thread_variable_set(WAITING, events)
-          while (event = events.shift)
-            @all.keys.each { |subscription| subscription.deliver(event) }
+        def deliver(events)
+          Delivery.of(events) do
+            while (event = events.shift)
+              @all.keys.each { |subscription| subscription.deliver(event) }
+            end
           end
-        ensure
-          thread.thread_variable_set(WAITING, nil)
         end
 
         # Without a lock, which the handler of a signal could not take: who comes last, on whatever thread, sees what
@@ -81,14 +74,15 @@ class SafePointer
         return if @failed
 
         @failed = true
-        complain(error)
+        complain(error, event.trigger)
       end
 
       private
 
       # A program may turn warnings into errors, or have closed what they are written to.
-      def complain(error)
-        warn "safe_pointer: a subscriber raised #{SafePointer.send(:describe_error, error)}, and is told of more"
+      def complain(error, trigger)
+        what = SafePointer.send(:describe_error, error, trigger)
+        warn "safe_pointer: a subscriber raised #{what}, and is told of more"
       rescue *ERRORS
         nil
       end
@@ -98,8 +92,11 @@ class SafePointer
       private
 
       # Called by the extension. Other Ractors have no access to subscribers.
-      def notify(name, pointer_class, address, trigger, size)
-        Subscription.notify(Event.new(name, pointer_class, address, trigger, size))
+      def notify(name, pointer_class, address, trigger, size, callable, origin)
+        return if origin&.silent
+
+        owner_class = Callable.owner_class(pointer_class, callable)
+        Subscription.notify(Event.new(name, owner_class, address, trigger, size))
       rescue Ractor::IsolationError
         nil
       end

@@ -4,8 +4,9 @@ class SafePointer
   module Diagnostics
     # Which of the optional warnings are given. They go where `Kernel#warn` has them go.
     #
-    # - `:second_owner`: a pointer is made for an address that another one owns already. Off, as many owners are
-    #   right where each has a reference of its own. Not given once there was a Ractor (see {SafePointer.live}).
+    # - `:second_owner`: a pointer is made for an address that another one owns already, which one with
+    #   `autorelease = false` does not. Off, as many owners are right where each has a reference of its own. Not given
+    #   once there was a Ractor (see {SafePointer.live}).
     # - `:freed_by_gc`: GC had to release a pointer, as the program did not. Off, as that is what GC is for.
     # - `:self_capture`: a pointer is made with a release callable that refers to it, so that GC will never release it.
     #   On. Looked for once in a class, and with each pointer while {SafePointer.trace} is on.
@@ -52,22 +53,27 @@ class SafePointer
       private
 
       # Called by the extension, when a pointer was made for an address that seems to have an owner.
-      def check_owners(owner, pointer_class, address)
-        others = Live.all(except: owner).select { |entry| entry.address == address }
+      def check_owners(owner, pointer_class, address, callable)
+        # With autorelease off, the memory is somebody else's to free, who may have done so.
+        others = Live.all(except: owner).select { |entry| entry.address == address && entry.autorelease? }
         return if others.empty?
 
         owners = others.map { |other| describe_owner(other) }.join(" and by ")
-        warn_at(Backtrace.here.first, "#{describe(pointer_class, address)} is owned already, by #{owners}")
+        what = describe(Callable.owner_class(pointer_class, callable), address)
+        warn_at(Backtrace.here.first, "#{what} is owned already, by #{owners}")
       end
 
       # Called by the extension, when GC has had a pointer released.
-      def warn_of_gc(pointer_class, address, made_at)
-        what = pointer_class ? describe(pointer_class, address) : "a pointer to #{format("0x%016x", address)}"
+      def warn_of_gc(pointer_class, address, made_at, callable)
+        owner_class = Callable.owner_class(pointer_class, callable)
+        what = owner_class ? describe(owner_class, address) : "a pointer to #{hexadecimal(address)}"
         hint = "; SafePointer.trace = true tells where it was made" unless made_at
-        warn_at(made_at&.first, "#{what} was freed by GC, not by you#{hint}")
-      rescue StandardError
-        # A program may turn warnings into errors. There is nobody here to tell of one.
-        nil
+        SafePointer.send(:undisturbed) do
+          warn_at(made_at&.first, "#{what} was freed by GC, not by you#{hint}")
+        rescue StandardError
+          # A program may turn warnings into errors. There is nobody here who could rescue one.
+          nil
+        end
       end
 
       # Called by the extension, when a pointer is about to be made.
@@ -86,6 +92,10 @@ class SafePointer
 
       def describe(pointer_class, address)
         SafePointer.send(:describe, pointer_class, address)
+      end
+
+      def hexadecimal(address)
+        SafePointer.send(:hexadecimal, address)
       end
 
       def describe_owner(entry)

@@ -23,8 +23,9 @@ class SafePointer
           raise ArgumentError, "#{self}.frees_with: #{name.inspect} is no method name"
         end
 
-        @frees_with = [*@frees_with, *names.map(&:to_sym)].uniq.freeze
+        Guard.add_names(self, names.map(&:to_sym))
         Guard.check_again(self)
+        Guard.guard_singletons(self)
       end
     end
   end

@@ -10,9 +10,9 @@ class SafePointer
 
       def method_added(name)
         super
-        Guard.guard_free(self) if Guard.names(self).include?(name)
+        Guard.guard_added(self, name)
         Guard.forget(self)
-        Guard.expose_all(self) if ReleaserVariable.reads?(instance_method(name))
+        Guard.expose_all(self) if ReleaserVariable.reads?(Reflection.call(self, :instance_method, name))
       end
 
       def singleton_method_added(name)
@@ -20,36 +20,57 @@ class SafePointer
         return unless name == :release
 
         Guard.guard_release(self)
-        Guard.forget(self)
+        Guard.release_changed(self)
       end
 
       def singleton_method_removed(name)
         super
-        Guard.forget(self)
+        Guard.release_changed(self)
       end
 
       def singleton_method_undefined(name)
         super
-        Guard.forget(self)
+        Guard.release_changed(self)
       end
 
       def include(*)
-        super.tap { Guard.check_again(self) }
+        super
+        Guard.check_again(self)
+        self
       end
 
       def prepend(*)
-        super.tap { Guard.check_again(self) }
+        super
+        Guard.check_again(self)
+        self
       end
 
       def extend(*)
-        super.tap { Guard.check_again(self) }
+        super
+        Guard.check_again(self)
+        self
       end
 
       private
 
       # A method that passes keywords on with its arguments does so under its other name too.
       def ruby2_keywords(*names)
-        super(*names, *names.filter_map { |name| Post.aside(self, name) })
+        super(*names, *names.filter_map { |name| Wrapper.other_name(self, name) })
+      end
+    end
+
+    # What happens to the singleton class of a pointer class.
+    module SingletonClassHooks
+      def include(*)
+        super
+        Guard.check_again(Guard.class_of(self))
+        self
+      end
+
+      def prepend(*)
+        super
+        Guard.check_again(Guard.class_of(self))
+        self
       end
     end
 
@@ -57,15 +78,16 @@ class SafePointer
     module InstanceHooks
       def singleton_method_added(name)
         super
-        Guard.guard_free(singleton_class) if Guard.names(self.class).include?(name)
+        klass = Reflection.call(self, :class)
+        Guard.guard_free(Reflection.call(self, :singleton_class)) if Guard.names(klass).include?(name)
         Guard.expose(self)
       end
 
       def extend(*)
-        super.tap do
-          Guard.guard_free(singleton_class)
-          Guard.expose(self)
-        end
+        super
+        Guard.guard_free(Reflection.call(self, :singleton_class))
+        Guard.expose(self)
+        self
       end
     end
   end

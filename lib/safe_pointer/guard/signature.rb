@@ -10,10 +10,11 @@ class SafePointer
       def self.fit?(arguments, count, required, allowed)
         return count.cover?(arguments.size) unless required
 
-        *positional, last = arguments
-        keywords = last.is_a?(Hash) && Hash.ruby2_keywords_hash?(last)
+        # Not `*positional, last = arguments`: on a new thread Ruby 3.3.8 crashes if that collects.
+        last = arguments.last
+        keywords = Hash === last && Hash.ruby2_keywords_hash?(last)
         names = keywords ? last.keys : []
-        count.cover?(keywords ? positional.size : arguments.size) &&
+        count.cover?(keywords ? arguments.size - 1 : arguments.size) &&
           (required - names).empty? && (allowed.nil? || (names - allowed).empty?)
       end
 
@@ -37,6 +38,8 @@ class SafePointer
 
       # Ruby code for the first argument.
       def first
+        return "nil" if only?(:block)
+
         exact? ? "pointer" : "arguments.first"
       end
 

@@ -4,9 +4,16 @@ class SafePointer
   class ReleaseQueue
     # The thread that drains a queue.
     #
+    # It runs without a mask of interrupts. What a release starts (a thread, a Timeout, a forked process) would inherit
+    # that, and could never be ended. So the end of the process waits for a release that has begun before Ruby ends the
+    # threads.
+    #
     # @api private
     class Worker
       @all = {}.compare_by_identity
+      # Those that have begun a release since the end of the process last waited for them.
+      @busy = {}.compare_by_identity
+      @awaited = false
 
       class << self
         def add(queue, worker)
@@ -17,50 +24,148 @@ class SafePointer
           @all.delete(queue)&.stop
         end
 
-        # In a forked process, where there are no other threads. Ruby starts none any more when it calls the last
-        # finalizers: what waits is released then, and who forked there goes on.
+        # In a forked process, where there are no other threads.
         def forked
-          @all.values.each(&:start)
-        rescue ThreadError
-          nil
+          # Another thread may have been about to call at_exit.
+          @awaited = false
+          @all.values.each(&:forked)
+        end
+
+        # Has the end of the process wait for the release that the thread of `worker` is about to begin. Programs run
+        # whole test suites in `at_exit`, so there is a thread after that, too. Once it has something to do, it is
+        # waited for again.
+        def await(worker)
+          @busy[worker] = true
+          return if @awaited
+
+          @awaited = true
+          at_exit { await_all }
+        end
+
+        # The thread of `worker` has ended.
+        def ended(worker)
+          @busy.delete(worker)
+        end
+
+        private
+
+        def await_all
+          # First: who begins a release from here on has the process wait again.
+          @awaited = false
+          workers = @busy.keys
+          workers.each { |worker| @busy.delete(worker) }
+          await_each(workers)
+        end
+
+        # An interrupt ends one wait, and no more.
+        def await_each(workers)
+          worker, *others = workers
+          worker&.await
+        ensure
+          await_each(others) unless others.empty?
         end
       end
 
-      def initialize(queue)
+      # The end of the process waits for at most `patience` seconds, if that is limited.
+      def initialize(queue, patience: nil)
         @queue = queue
-        # What the extension signals with when there is something to do.
+        @patience = patience
         @signals = Thread::Queue.new
+        @starting = Thread::Mutex.new
+        @thread = nil
         Worker.add(queue, self)
-        start
+        queue.send(:watch, self)
       end
 
-      # Also called by the extension, when it finds the thread dead.
+      # Starts the thread unless it runs. Of all who do so at once one starts it, and nobody waits.
       def start
-        thread = Thread.new { work }
-        thread.name = "SafePointer::ReleaseQueue"
-        # Servers that look for threads a fork would lose need not mind this one.
-        thread.thread_variable_set(:fork_safe, true)
-        @queue.send(:watch, self, @signals, thread)
-        @signals << true
+        return unless @starting.try_lock
+
+        begin
+          run unless @thread&.alive?
+        ensure
+          @starting.unlock
+        end
       end
 
+      # Called by the extension when there is something to do.
+      def signal
+        restart unless @thread&.alive?
+        @signals << true
+      rescue ClosedQueueError
+        nil
+      end
+
+      # The thread ends when the release is over that it is in.
       def stop
         @signals.close
       end
 
+      # A release that has forked goes on, and nothing after it.
+      def forked
+        return unless @thread
+
+        stop
+        start_anew
+      end
+
+      # The end of the process waits for the thread. Read at once: a signal may start another one, which goes on.
+      def await
+        thread, signals = @thread, @signals
+        signals.close
+        thread&.join(@patience) unless thread == Thread.current
+        start unless @queue.closed?
+      end
+
       private
 
-      # The end of the process waits for a release that has begun. The errors of releases have been reported. If
-      # something else comes out of one, a `throw` for instance, or somebody kills this thread, another one goes on,
-      # for as long as the process does.
-      def work
-        while @signals.pop
-          Thread.handle_interrupt(Object => :never) { @queue.drain(max: 1) } until @queue.empty?
+      def run
+        signals = Thread::Queue.new << true
+        # Nor is there a mask of those who start it.
+        thread = Thread.new { Thread.handle_interrupt(Object => :immediate) { work(signals) } }
+        # Nothing runs in between.
+        @signals, @thread = signals, thread
+        thread.name = "SafePointer::ReleaseQueue"
+        # Servers that look for threads a fork would lose need not mind this one.
+        thread.thread_variable_set(:fork_safe, true)
+      end
+
+      # While Ruby ends all threads, there may be no new one, which it would wait for. In the main thread that is over,
+      # and it says so: what waits is released then.
+      def restart
+        start if Thread.current == Thread.main || !ReleaseQueue.send(:leaving?)
+      rescue ThreadError
+        nil
+      end
+
+      # The thread that runs may be the one that is to be followed.
+      def start_anew
+        @thread = nil
+        restart
+      end
+
+      # The errors of releases have been reported. If something else comes out of one, `exit` for instance, or somebody
+      # kills this thread, another one goes on, for as long as the process does.
+      def work(signals)
+        while signals.pop
+          # What is left when a release has closed the queue is not drained there.
+          until @queue.empty? || (signals.closed? && !@queue.closed?)
+            Worker.await(self)
+            @queue.drain(max: 1)
+          end
         end
       rescue Exception => error # rubocop:disable Lint/RescueException
-        warn "safe_pointer: the thread of a release queue ended with #{error.class}"
+        complain(error)
       ensure
-        start unless @signals.closed? || ReleaseQueue.send(:leaving?)
+        Worker.ended(self) if @thread == Thread.current
+        start_anew unless signals.closed?
+      end
+
+      # A program may turn warnings into errors.
+      def complain(error)
+        warn "safe_pointer: the thread of a release queue ended with #{error.class}"
+      rescue StandardError
+        nil
       end
     end
     private_constant :Worker

@@ -1,78 +1,65 @@
-//! Leases: the pointer is used, and its release waits.
+//! One lease: what is known of the fiber that has it, and what becomes of it where that never goes on.
 
 use magnus::{
-    Error, Ruby, Value,
-    prelude::*,
-    rb_sys::AsRawValue,
-    typed_data::{Obj, Writebarrier},
+    DataTypeFunctions, Error, Ruby, TypedData, Value, rb_sys::AsRawValue, typed_data::Obj,
     value::Opaque,
 };
-use safe_pointer_core::{Hold, family};
 
-use super::{Kin, Releaser, settle};
-use crate::errors::{self, Occasion};
+use super::queue::{self, Job};
+use crate::ruby::{
+    finalizer, namespace,
+    registry::{self, PlaceCell},
+};
 
-/// Runs `body` while this thread has a lease. `None` if it is too late for one.
-pub fn with_lease(
-    ruby: &Ruby,
-    releaser: Obj<Releaser>,
-    body: impl FnOnce(Value) -> Result<Value, Error>,
-) -> Option<Result<Value, Error>> {
-    let held = ruby.get_inner(releaser.held.get());
-    // The release itself may use what it releases.
-    if releaser.is_guarded(ruby) {
-        return Some(body(held));
-    }
-    let thread = ruby.thread_current().as_value();
-    let lessees = &releaser.extras().lessees;
-    let nested = lessees
-        .borrow()
-        .iter()
-        .any(|lessee| is(ruby, lessee, thread));
-    let hold = if nested { Hold::Nested } else { Hold::Lease };
-    if !family::hold(&Kin(releaser), hold) {
-        return None;
-    }
-    lessees.borrow_mut().push(thread.into());
-    releaser.writebarrier(thread);
-    let result = body(held);
-    let ended = errors::despite(&result, || end(ruby, releaser, thread));
-    Some(result.and_then(|result| ended.map(|()| result)))
+/// A fiber that has a lease.
+pub struct Lessee {
+    /// Its object id. A reference would keep a fiber alive that never goes on, and with it the pointer.
+    pub fiber: usize,
+    /// Ruby lets no other thread resume it.
+    pub thread: Opaque<Value>,
 }
 
-fn end(ruby: &Ruby, releaser: Obj<Releaser>, thread: Value) -> Result<(), Error> {
-    let mut lessees = releaser.extras().lessees.borrow_mut();
-    let Some(index) = lessees.iter().position(|lessee| is(ruby, lessee, thread)) else {
-        return Ok(());
-    };
-    lessees.swap_remove(index);
-    drop(lessees);
-    settle(ruby, family::end_lease(Kin(releaser)), Occasion::Lease)
-}
-
-fn is(ruby: &Ruby, lessee: &Opaque<Value>, thread: Value) -> bool {
-    ruby.get_inner(*lessee).as_raw() == thread.as_raw()
-}
-
-/// Ends the leases of threads that are no more: a fork has left them behind.
-pub fn end_of_the_dead(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
-    if releaser.state.leases() == 0 {
-        return Ok(());
+impl Lessee {
+    pub fn is_on(&self, ruby: &Ruby, thread: Value) -> bool {
+        ruby.get_inner(self.thread).as_raw() == thread.as_raw()
     }
-    let here = ruby.thread_current().as_value();
-    let lessees = releaser.extras().lessees.borrow().clone();
-    for thread in lessees.iter().map(|lessee| ruby.get_inner(*lessee)) {
-        // While the process ends, the main thread counts as dead, and is the one that runs this.
-        if thread.as_raw() != here.as_raw() && !thread.funcall::<_, _, bool>("alive?", ())? {
-            end(ruby, releaser, thread)?;
+}
+
+/// What only the stack of a fiber refers to while the fiber has a lease. A fiber that never goes on is collected without
+/// being unwound, and this with it.
+#[derive(TypedData)]
+#[magnus(class = "SafePointer::Lease", free_immediately, size)]
+pub struct Lease {
+    fiber: usize,
+    /// Where the releaser is kept for the lease.
+    place: PlaceCell,
+}
+
+impl Lease {
+    /// That of the fiber with this object id.
+    pub fn new(ruby: &Ruby, releaser: Value, fiber: usize) -> Obj<Self> {
+        let place = PlaceCell::new(registry::keep(ruby, releaser));
+        ruby.obj_wrap(Self { fiber, place })
+    }
+
+    /// The lease ends, or has ended.
+    pub fn end(&self, ruby: &Ruby) {
+        if let Some(place) = self.place.take() {
+            registry::take(ruby, place);
         }
     }
-    Ok(())
 }
 
-/// Ends all leases: the pointer object is gone, or the process ends, so they can only be those of fibers that
-/// will never go on.
-pub fn end_all(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
-    releaser.extras().lessees.borrow_mut().clear();
-    settle(ruby, family::void_leases(Kin(releaser)), Occasion::Lease)
+impl DataTypeFunctions for Lease {
+    fn free(self: Box<Self>) {
+        if let Some(place) = self.place.take().filter(|_| !finalizer::is_over()) {
+            let fiber = self.fiber;
+            queue::default().push(Job::Lease { place, fiber });
+        }
+    }
+}
+
+/// Defines the class that Ruby code does not see.
+pub fn init(ruby: &Ruby) -> Result<(), Error> {
+    namespace::define_data_class::<Lease>(ruby, "Lease")
 }

@@ -1,0 +1,206 @@
+//! Objects that are kept alive, each at a numbered place.
+//!
+//! What a release needs is here for as long as its pointer lives, and until it is released. Ruby's finalizer table would
+//! do, at a price: an Array for each pointer, which every collection walks, and a call for each, also for those that
+//! were freed (adr/0010).
+
+use std::{
+    cell::Cell,
+    num::NonZeroU32,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use magnus::{
+    DataTypeFunctions, Error, Ruby, TypedData, Value,
+    gc::{Compactor, Marker},
+    typed_data::Obj,
+    value::Opaque,
+};
+
+use super::namespace;
+
+/// How many places a page has.
+const PAGE: u32 = 256;
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    pages: vec![],
+    vacant: vec![],
+});
+
+struct Registry {
+    pages: Vec<Opaque<Obj<Page>>>,
+    vacant: Vec<Place>,
+}
+
+/// Where an object is in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(NonZeroU32);
+
+/// Has no write barrier, as that would make a page old, and with it what it refers to, which so would outlive its use.
+#[derive(TypedData)]
+#[magnus(class = "SafePointer::Page", free_immediately, mark, compact, size)]
+struct Page {
+    kept: Box<[Cell<Option<Opaque<Value>>>]>,
+}
+
+impl DataTypeFunctions for Page {
+    fn mark(&self, marker: &Marker) {
+        for kept in self.kept.iter().filter_map(Cell::get) {
+            marker.mark_movable(kept);
+        }
+    }
+
+    fn compact(&self, compactor: &Compactor) {
+        for cell in &self.kept {
+            cell.set(cell.get().map(|kept| compactor.location(kept)));
+        }
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.kept)
+    }
+}
+
+/// A place, or none, in memory that begins as zeroes. Atomic, so that whoever takes the place out is the only one.
+#[derive(Default)]
+#[repr(transparent)]
+pub struct PlaceCell(AtomicU32);
+
+impl PlaceCell {
+    pub fn new(place: Place) -> Self {
+        Self(AtomicU32::new(place.0.get()))
+    }
+
+    pub fn get(&self) -> Option<Place> {
+        Place::from_number(self.0.load(Relaxed))
+    }
+
+    pub fn set(&self, place: Place) {
+        self.0.store(place.0.get(), Relaxed);
+    }
+
+    pub fn take(&self) -> Option<Place> {
+        // Most are empty, and a look is cheaper.
+        self.get()
+            .and_then(|_| Place::from_number(self.0.swap(0, Relaxed)))
+    }
+}
+
+impl Place {
+    pub fn from_number(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    fn page(self) -> usize {
+        ((self.0.get() - 1) / PAGE) as usize
+    }
+
+    fn index(self) -> usize {
+        ((self.0.get() - 1) % PAGE) as usize
+    }
+}
+
+impl Registry {
+    fn cell(&self, ruby: &Ruby, place: Place) -> Option<(Obj<Page>, usize)> {
+        let page = ruby.get_inner(*self.pages.get(place.page())?);
+        Some((page, place.index()))
+    }
+}
+
+fn with_registry<T>(body: impl FnOnce(&mut Registry) -> T) -> T {
+    // Nothing that can start a GC runs meanwhile.
+    body(&mut REGISTRY.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Keeps `value` until [`take`].
+#[inline(always)]
+pub fn keep(ruby: &Ruby, value: Value) -> Place {
+    loop {
+        let vacant = with_registry(|registry| {
+            let place = registry.vacant.pop()?;
+            let cell = registry.cell(ruby, place)?;
+            Some((place, cell))
+        });
+        if let Some((place, (page, index))) = vacant {
+            page.kept[index].set(Some(value.into()));
+            return place;
+        }
+        add_page(ruby);
+    }
+}
+
+fn add_page(ruby: &Ruby) {
+    let kept = (0..PAGE).map(|_| Cell::new(None)).collect();
+    let page = ruby.obj_wrap(Page { kept });
+    ruby.gc_register_mark_object(page);
+    with_registry(|registry| {
+        let first = registry.pages.len() as u32 * PAGE + 1;
+        registry.pages.push(page.into());
+        let places = (first..first + PAGE).rev();
+        registry
+            .vacant
+            .extend(places.filter_map(Place::from_number));
+    });
+}
+
+/// Sees to it that [`keep`] need make no object, if it comes next.
+pub fn prepare(ruby: &Ruby) {
+    while with_registry(|registry| registry.vacant.is_empty()) {
+        add_page(ruby);
+    }
+}
+
+/// What is kept at `place`.
+pub fn get(ruby: &Ruby, place: Place) -> Option<Value> {
+    let (page, index) = with_registry(|registry| registry.cell(ruby, place))?;
+    Some(ruby.get_inner(page.kept[index].get()?))
+}
+
+/// What is kept at `place`, which is vacant afterwards.
+pub fn take(ruby: &Ruby, place: Place) -> Option<Value> {
+    let kept = with_registry(|registry| {
+        let (page, index) = registry.cell(ruby, place)?;
+        let kept = page.kept[index].take()?;
+        registry.vacant.push(place);
+        Some(kept)
+    })?;
+    Some(ruby.get_inner(kept))
+}
+
+/// What is kept, and where, one object after another.
+pub fn all(ruby: &Ruby) -> impl Iterator<Item = (Place, Value)> {
+    let mut numbers = 1..;
+    std::iter::from_fn(move || {
+        loop {
+            let place = Place::from_number(numbers.next()?)?;
+            let (page, index) = with_registry(|registry| registry.cell(ruby, place))?;
+            if let Some(kept) = page.kept[index].get() {
+                return Some((place, ruby.get_inner(kept)));
+            }
+        }
+    })
+}
+
+/// Takes out what is left and `is` true of, one object after another. The places stay taken: somebody still refers to
+/// them.
+pub fn take_all(ruby: &Ruby, is: impl Fn(Value) -> bool) -> impl Iterator<Item = Value> {
+    all(ruby)
+        .filter(move |(_, kept)| is(*kept))
+        .map(|(place, kept)| {
+            if let Some((page, index)) = with_registry(|registry| registry.cell(ruby, place)) {
+                page.kept[index].set(None);
+            }
+            kept
+        })
+}
+
+/// Defines the class that Ruby code does not see.
+pub fn init(ruby: &Ruby) -> Result<(), Error> {
+    namespace::define_data_class::<Page>(ruby, "Page")
+}
+
+#[cfg(test)]
+mod tests;
