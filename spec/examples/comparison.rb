@@ -1,18 +1,11 @@
 # frozen_string_literal: true
 
-require "open3"
-require "rbconfig"
+require_relative "program"
 
-# A run of an example that compares FFI::AutoPointer with SafePointer, by the
-# table it prints.
-class ComparisonOutput
-  ROOT = File.expand_path("../..", __dir__)
-
-  attr_reader :output, :status
-
-  def initialize(example)
-    program = File.join(ROOT, "examples", example, "run.rb")
-    @output, @status = Open3.capture2e(RbConfig.ruby, "-I", File.join(ROOT, "lib"), program)
+# The table of an example that compares FFI::AutoPointer with SafePointer.
+class ComparisonTable
+  def initialize(output)
+    @output = output
   end
 
   def with_auto_pointer(scene) = cell(scene, 1)
@@ -31,5 +24,25 @@ class ComparisonOutput
 
     lines = [rows[first], *rows.drop(first + 1).take_while { |line| line.start_with?(" ") }]
     lines.map { |line| line[edges[column].first...edges[column].last].to_s.strip }.reject(&:empty?).join("\n")
+  end
+end
+
+# What such an example has to come to. `releases` has how many there are in each scene, which SafePointer carries out
+# once each; `faults` has what goes wrong with FFI::AutoPointer.
+RSpec.shared_examples "a comparison" do |name, with_safe_pointer:, releases:, with_auto_pointer:, faults:|
+  include_context "with the program of an example", name
+
+  let(:table) { ComparisonTable.new(@output) }
+
+  releases.each do |scene, count|
+    it "#{with_safe_pointer}: #{scene}" do
+      expect(table.with_safe_pointer(scene)).to eq("all #{count} released, once"), @output
+    end
+  end
+
+  faults.each do |scene, fault|
+    it "#{with_auto_pointer}: #{scene}" do
+      expect(table.with_auto_pointer(scene)).to match(fault), @output
+    end
   end
 end

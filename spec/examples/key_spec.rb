@@ -5,32 +5,22 @@ require_relative "comparison"
 # Secrets in the secure heap of the real OpenSSL: each release looks whether there was
 # a key before and whether there is none afterwards.
 RSpec.describe "examples/key" do
-  before(:context) { @comparison = ComparisonOutput.new("key") }
-
-  # The secure heap is one of them.
-  {
-    "freed by hand, in all 6 orders" => 6 * (1 + 2),
-    "freed by hand, then garbage" => 1 + 4 + 4,
-    "forgotten upon an error, then exit" => 1 + 4,
-    "left to GC" => 1 + 20,
-    "left to exit" => 1 + 20
-  }.each do |scene, count|
-    it "has every key wiped once, before the secure heap goes: #{scene}" do
-      expect(@comparison.with_safe_pointer(scene)).to eq("all #{count} released, once"), @comparison.output
-    end
-  end
-
-  {
-    "freed by hand, in all 6 orders" => /\Asecure heap kept: 128 bytes in use/,
-    "freed by hand, then garbage" => /4 keys wiped while in use/,
-    "forgotten upon an error, then exit" => /released twice/
-  }.each do |scene, fault|
-    it "shows what FFI::AutoPointer does: #{scene}" do
-      expect(@comparison.with_auto_pointer(scene)).to match(fault), @comparison.output
-    end
-  end
-
-  it "ends well" do
-    expect(@comparison.status).to be_success, @comparison.output
-  end
+  include_examples(
+    "a comparison", "key",
+    with_safe_pointer: "has every key wiped once, before the secure heap goes",
+    # The secure heap is one of them.
+    releases: {
+      "freed by hand, in all 6 orders" => 6 * (1 + 2),
+      "freed by hand, then garbage" => 1 + 4 + 4,
+      "forgotten upon an error, then exit" => 1 + 4,
+      "left to GC" => 1 + 20,
+      "left to exit" => 1 + 20
+    },
+    with_auto_pointer: "shows what FFI::AutoPointer does",
+    faults: {
+      "freed by hand, in all 6 orders" => /\Asecure heap kept: 128 bytes in use/,
+      "freed by hand, then garbage" => /4 keys wiped while in use/,
+      "forgotten upon an error, then exit" => /released twice/
+    }
+  )
 end

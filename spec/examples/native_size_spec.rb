@@ -1,17 +1,11 @@
 # frozen_string_literal: true
 
-require "open3"
-require "rbconfig"
+require_relative "program"
 
 # 10 GB in blocks of 1 MB that nobody frees by hand, with their size told and
 # untold. Peaks are the kernel's figures.
 RSpec.describe "examples/native_size" do
-  root = File.expand_path("../..", __dir__)
-
-  before(:context) do
-    command = [RbConfig.ruby, "-I", File.join(root, "lib"), File.join(root, "examples/native_size/run.rb")]
-    @output, @status = Open3.capture2e(*command)
-  end
+  include_context "with the program of an example", "native_size"
 
   # By the number of other objects, and whether the size is told.
   def rows
@@ -28,9 +22,5 @@ RSpec.describe "examples/native_size" do
     it "gets to the end when the size is told, beside #{objects} objects" do
       expect(rows.fetch([objects, "told"])[:made]).to eq(10_000), @output
     end
-  end
-
-  it "ends well" do
-    expect(@status).to be_success, @output
   end
 end

@@ -1,17 +1,11 @@
 # frozen_string_literal: true
 
-require "open3"
-require "rbconfig"
+require_relative "program"
 
 # A server that forks workers while it has a connection in a handle of libcurl's. The
 # mail server at the other end counts connections.
 RSpec.describe "examples/prefork_server" do
-  root = File.expand_path("../..", __dir__)
-
-  before(:context) do
-    command = [RbConfig.ruby, "-I", File.join(root, "lib"), File.join(root, "examples/prefork_server/run.rb")]
-    @output, @status = Open3.capture2e(*command)
-  end
+  include_context "with the program of an example", "prefork_server"
 
   # The cells of a row: FFI::AutoPointer, :release and :discard.
   def cells(title)
@@ -33,9 +27,5 @@ RSpec.describe "examples/prefork_server" do
   it "keeps the master's connection beyond the end of the workers, under :discard" do
     expect(cells("the master's connection, says libcurl")).to eq(%w[lost lost kept]), @output
     expect(cells("connections, says the mail server")).to eq(%w[5 5 4]), @output
-  end
-
-  it "ends well" do
-    expect(@status).to be_success, @output
   end
 end

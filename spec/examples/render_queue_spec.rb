@@ -1,19 +1,14 @@
 # frozen_string_literal: true
 
-require "open3"
-require "rbconfig"
+require_relative "program"
 
 # Vulkan objects that loaders and a render thread leave to GC, on the software
 # driver. The validation layer reports what is destroyed while the GPU uses it.
 RSpec.describe "examples/render_queue" do
-  root = File.expand_path("../..", __dir__)
   loaders = ["loader 1", "loader 2", "loader 3"]
   worker = "SafePointer::ReleaseQueue"
 
-  before(:context) do
-    command = [RbConfig.ruby, "-I", File.join(root, "lib"), File.join(root, "examples/render_queue/run.rb")]
-    @output, @status = Open3.capture2e(*command)
-  end
+  include_context "with the program of an example", "render_queue"
 
   # The numbers of a column, by title of the row.
   def column(way)
@@ -64,9 +59,5 @@ RSpec.describe "examples/render_queue" do
   # The driver may crash over it before the layer has said so.
   it "shows that without a queue the GPU still uses what is destroyed" do
     expect(@output).to match(/^no queue: VUID-vk\w+-\w+-\d+$/).or(match(/^how the process ended +killed by /)), @output
-  end
-
-  it "ends well" do
-    expect(@status).to be_success, @output
   end
 end

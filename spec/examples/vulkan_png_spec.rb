@@ -1,20 +1,16 @@
 # frozen_string_literal: true
 
-require "open3"
-require "rbconfig"
 require "tmpdir"
 require_relative "png_file"
+require_relative "program"
 
 # A picture from a compute shader on the software driver, whose objects are left to
 # GC. It is read here apart from the example's own code.
 RSpec.describe "examples/vulkan_png" do
-  root = File.expand_path("../..", __dir__)
-
   before(:context) do
     Dir.mktmpdir do |dir|
       path = File.join(dir, "picture.png")
-      command = [RbConfig.ruby, "-I", File.join(root, "lib"), File.join(root, "examples/vulkan_png/run.rb"), path]
-      @output, @status = Open3.capture2e(*command)
+      @output, @status = ExampleProgram.run("vulkan_png", path)
       raise @output unless File.exist?(path)
 
       @png = PNGFile.new(path)

@@ -1,6 +1,9 @@
 # frozen_string_literal: true
 
-# In a fresh interpreter each: how a process ends, and what is released by then.
+require "open3"
+
+# In a fresh interpreter each: how a process ends, and what is released by then. Families: exit_family_spec.rb. Before
+# that, handlers: exit_handlers_spec.rb. Threads: exit_threads_spec.rb.
 RSpec.describe "the end of the process" do
   ends = {
     "runs out of code" => ["", 0, ""],
@@ -31,81 +34,72 @@ RSpec.describe "the end of the process" do
     end
   end
 
-  it "releases the others where the report of an error fails" do
-    child = run_ruby(<<~RUBY)
-      def Warning.warn(*) = raise(IOError, "closed")
-      $handles = %i[first second third].map do |name|
-        SafePointer.new(events.raw(name)) do |raw|
-          Oracle.free(raw)
-          raise IOError, "busy"
+  # What a program does, and the log of it. It ends quietly.
+  {
+    "does not run a free of one's own, only the release" => [
+      <<~RUBY,
+        class OwnFree < Handle
+          def free
+            Events.current << :own_free
+            super
+          end
         end
-      end
-    RUBY
-    expect(child.events).to contain_exactly(%i[released first], %i[released second], %i[released third])
-  end
-
-  it "comes after all at_exit handlers, in which pointers can be used and freed" do
-    child = run_ruby(<<~RUBY)
-      $kept = Handle.new(events.raw(:kept))
-      $freed = Handle.new(events.raw(:freed))
-      at_exit { events << [:first_registered, $kept.freed?, $freed.freed?] }
-      at_exit do
-        $freed.free
-        $kept.write_int(42)
-        events << [:last_registered, $kept.read_int]
-      end
-      events << :end
-    RUBY
-    expect(child).to have_attributes(quiet?: true, events: [
-      :end, [:released, :freed], [:last_registered, 42], [:first_registered, false, true], [:released, :kept]
-    ])
-  end
-
-  it "releases pointers made in an at_exit handler" do
-    child = run_ruby("at_exit { $handle = Handle.new(events.raw) }")
-    expect(child).to have_attributes(quiet?: true, events: [:released])
-  end
-
-  it "does not run a free of one's own, only the release" do
-    child = run_ruby(<<~RUBY)
-      class OwnFree < Handle
-        def free
-          Events.current << :own_free
-          super
+        $never_called = OwnFree.new(events.raw(:never_called))
+        $called = OwnFree.new(events.raw(:called))
+        $called.free
+        events << :end
+      RUBY
+      [:own_free, [:released, :called], :end, [:released, :never_called]]
+    ],
+    "releases many, each once" => [
+      <<~RUBY,
+        $handles = Array.new(1_000) { Handle.new(events.raw) }
+        $handles.each_slice(2) { |handle, _| handle.free }
+        events << :end
+      RUBY
+      [*[:released] * 500, :end, *[:released] * 500]
+    ],
+    "does not retry a release another thread has not finished" => [
+      <<~RUBY,
+        entered = Queue.new
+        $handle = SafePointer.new(events.raw, lambda { |_|
+          events << :entered
+          entered << true
+          Thread.stop
+        })
+        Thread.new { $handle.free }
+        entered.pop
+        events << :end
+      RUBY
+      [:entered, :end]
+    ],
+    "leaves a pointer NULL, for the releases that come after" => [
+      <<~RUBY,
+        watch = lambda do |other|
+          lambda do |raw|
+            pointer = other.call
+            events << [pointer.freed?, pointer.null?]
+            Oracle.free(raw)
+          end
         end
-      end
-      $never_called = OwnFree.new(events.raw(:never_called))
-      $called = OwnFree.new(events.raw(:called))
-      $called.free
-      events << :end
-    RUBY
-    expect(child).to have_attributes(
-      quiet?: true, events: [:own_free, [:released, :called], :end, [:released, :never_called]]
-    )
-  end
-
-  it "releases many, each once" do
-    child = run_ruby(<<~RUBY)
-      $handles = Array.new(1_000) { Handle.new(events.raw) }
-      $handles.each_slice(2) { |handle, _| handle.free }
-      events << :end
-    RUBY
-    expect(child).to have_attributes(quiet?: true, events: [*[:released] * 500, :end, *[:released] * 500])
-  end
-
-  it "does not retry a release another thread has not finished" do
-    child = run_ruby(<<~RUBY)
-      entered = Queue.new
-      $handle = SafePointer.new(events.raw, lambda { |_|
-        events << :entered
-        entered << true
-        Thread.stop
-      })
-      Thread.new { $handle.free }
-      entered.pop
-      events << :end
-    RUBY
-    expect(child).to have_attributes(quiet?: true, events: [:entered, :end])
+        $one = SafePointer.new(events.raw, watch.call(-> { $other }))
+        $other = SafePointer.new(events.raw, watch.call(-> { $one }))
+      RUBY
+      [[false, false], :released, [true, true], :released]
+    ],
+    "releases what a fiber that never goes on has a lease on" => [
+      <<~RUBY,
+        $handles = Array.new(2) { Handle.new(events.raw) }
+        $fibers = $handles.map { |handle| Fiber.new { handle.use { Fiber.yield } }.tap(&:resume) }
+        $handles.first.free
+        events << $handles.map(&:freed?)
+      RUBY
+      [[false, false], :released, :released]
+    ]
+  }.each do |what, (source, expected)|
+    it what do
+      expect(run_ruby(source)).to have_attributes(quiet?: true, events: expected)
+    end
   end
 
   it "lets a release at exit free other pointers, once each" do
@@ -122,154 +116,29 @@ RSpec.describe "the end of the process" do
     expect(child.events.drop(1)).to contain_exactly([:released, :inner], [:released, :outer])
   end
 
-  it "leaves a pointer NULL, for the releases that come after" do
+  it "releases what is left in the midst of a lease, as with exit in it" do
     child = run_ruby(<<~RUBY)
-      watch = lambda do |other|
-        lambda do |raw|
-          pointer = other.call
-          events << [pointer.freed?, pointer.null?]
-          Oracle.free(raw)
-        end
+      $handle = Handle.new(events.raw)
+      $handle.use do
+        $handle.free
+        events << $handle.freed?
+        exit 3
       end
-      $one = SafePointer.new(events.raw, watch.call(-> { $other }))
-      $other = SafePointer.new(events.raw, watch.call(-> { $one }))
     RUBY
-    expect(child).to have_attributes(quiet?: true, events: [[false, false], :released, [true, true], :released])
+    expect(child).to have_attributes(exitstatus: 3, stderr: "", events: [false, :released])
   end
 
-  # How Ruby orders finalizers is its own affair, so the family is made, and kept, in every order.
-  describe "comes to families" do
-    makings = {
-      "made from the top" => <<~RUBY,
-        $pointers = [Handle.new(events.raw(:top))]
-        %i[middle bottom].each { |name| $pointers << Handle.new(events.raw(name), parent: $pointers.last) }
-      RUBY
-      "tied from the bottom" => <<~RUBY,
-        $pointers = %i[bottom middle top].map { |name| Handle.new(events.raw(name)) }
-        $pointers.each_cons(2) { |child, parent| child.parent = parent }
-      RUBY
-      "tied across" => <<~RUBY,
-        $pointers = %i[middle top bottom].map { |name| Handle.new(events.raw(name)) }
-        middle, top, bottom = $pointers
-        bottom.parent = middle
-        middle.parent = top
-      RUBY
-      "freed from the top before" => <<~RUBY
-        $pointers = [Handle.new(events.raw(:top))]
-        %i[middle bottom].each { |name| $pointers << Handle.new(events.raw(name), parent: $pointers.last) }
-        $pointers.first(2).each(&:free)
-      RUBY
-    }
-
-    makings.each do |how, making|
-      ["", "exit", "abort", "raise 'unhandled'", "Thread.new { exit }.join; Thread.stop"].each do |ending|
-        it "#{how}, children first, when it ends with #{ending.empty? ? "the code" : ending}" do
-          child = run_ruby("#{making}\n#{ending}")
-          expect(child.events).to eq %i[bottom middle top].map { |name| [:released, name] }
-          expect(child.signal).to be_nil
+  it "releases the others where the report of an error fails" do
+    child = run_ruby(<<~RUBY)
+      def Warning.warn(*) = raise(IOError, "closed")
+      $handles = %i[first second third].map do |name|
+        SafePointer.new(events.raw(name)) do |raw|
+          Oracle.free(raw)
+          raise IOError, "busy"
         end
       end
-    end
-
-    it "that are large, children first" do
-      child = run_ruby(<<~RUBY)
-        random = Random.new(1)
-        $pointers = [Handle.new(events.raw(:p0))]
-        1.upto(500) { |i| $pointers << Handle.new(events.raw(:"p\#{i}"), parent: $pointers.sample(random: random)) }
-        events << $pointers.drop(1).map { |pointer| $pointers.index(pointer.parent) }
-        $pointers.shuffle!(random: random)
-      RUBY
-      parents, *releases = child.events
-      order = releases.map { |_, name| Integer(name[1..]) }
-      position = order.each_with_index.to_h
-      expect(child).to be_quiet
-      expect(order).to match_array(0..500)
-      expect(parents.each.with_index(1).reject { |parent, i| position[i] < position[parent] }).to eq []
-    end
-  end
-
-  describe "comes after at_exit handlers" do
-    it "registered before safe_pointer is loaded" do
-      prelude = File.expand_path("../support/child_prelude", __dir__)
-      child = run_ruby(<<~RUBY)
-        log = Integer(ENV.fetch("EVENTS_FD"))
-        exec(RbConfig.ruby, "-e", <<~FRESH, log => log)
-          at_exit { events << [:early_handler, $handle.freed?, $handle.use { |raw| raw.read_int }] }
-          require "#{prelude}"
-          $handle = Handle.new(events.raw)
-          $handle.write_int(42)
-        FRESH
-      RUBY
-      expect(child).to have_attributes(quiet?: true, events: [[:early_handler, false, 42], :released])
-    end
-
-    it "registered in handlers, and a raise in one" do
-      child = run_ruby(<<~RUBY)
-        $handle = Handle.new(events.raw)
-        at_exit { events << [:outer, $handle.freed?] }
-        at_exit do
-          at_exit { events << [:inner, $handle.freed?] }
-          raise "in a handler"
-        end
-      RUBY
-      expect(child).to have_attributes(
-        events: [[:inner, false], [:outer, false], :released], stderr: include("in a handler")
-      )
-    end
-
-    # As minitest/autorun and rspec/autorun do.
-    it "in which a whole test suite runs" do
-      child = run_ruby(<<~RUBY)
-        class Suite
-          def test_free = Handle.new(events.raw(:freed)).tap(&:free).freed?
-          def test_use = ($used = Handle.new(events.raw(:used))).use { |raw| raw.write_int(1).read_int } == 1
-          def test_open = SafePointer.open(events.raw(:opened), Oracle.method(:free)) { |pointer| !pointer.freed? }
-          def test_error = SafePointer.new(events.raw, ->(_) { raise "refused" }).free
-          def test_thread = Thread.new { Handle.new(events.raw(:threaded)).free }.value.nil?
-
-          def test_family
-            $top = Handle.new(events.raw(:top))
-            $bottom = Handle.new(events.raw(:bottom), parent: $top)
-            $top.free
-            !$top.freed?
-          end
-
-          def test_gc
-            out_of_reach { Handle.new(events.raw(:dead)) }
-            full_gc
-            true
-          end
-
-          def test_fork
-            $discarded = Handle.new(events.raw(:discarded), fork_policy: :discard)
-            Process.wait(fork { exit! }) && true
-          end
-        end
-
-        at_exit do
-          Suite.instance_methods(false).sort.each do |test|
-            events << [test, Suite.new.send(test)]
-          rescue RuntimeError => error
-            events << [test, error.message]
-          end
-          exit 7
-        end
-      RUBY
-      expect(child).to have_attributes(exitstatus: 7, stderr: "")
-      expect(child.events.first(12)).to eq [
-        [:test_error, "refused"],
-        [:test_family, true],
-        [:test_fork, true],
-        [:released, :freed], [:test_free, true],
-        [:released, :dead], [:test_gc, true],
-        [:released, :opened], [:test_open, true],
-        [:released, :threaded], [:test_thread, true],
-        [:test_use, true]
-      ]
-      left = child.events.drop(12)
-      expect(left).to match_array(%i[bottom top discarded used].map { |name| [:released, name] })
-      expect(left.index([:released, :bottom])).to be < left.index([:released, :top])
-    end
+    RUBY
+    expect(child.events).to contain_exactly(%i[released first], %i[released second], %i[released third])
   end
 
   endings = {
@@ -308,38 +177,6 @@ RSpec.describe "the end of the process" do
     end
   end
 
-  it "releases the parent of a child whose release raises" do
-    child = run_ruby(<<~RUBY)
-      SafePointer.on_release_error { |error, info| events << [error.message, info[:trigger]] }
-      $top = Handle.new(events.raw(:top))
-      $bottom = SafePointer.new(events.raw, ->(_) { raise "refused" }, parent: $top)
-    RUBY
-    expect(child).to be_quiet
-    expect(child.events).to contain_exactly(["refused", :exit], [:released, :top])
-  end
-
-  it "releases what is left in the midst of a lease, as with exit in it" do
-    child = run_ruby(<<~RUBY)
-      $handle = Handle.new(events.raw)
-      $handle.use do
-        $handle.free
-        events << $handle.freed?
-        exit 3
-      end
-    RUBY
-    expect(child).to have_attributes(exitstatus: 3, stderr: "", events: [false, :released])
-  end
-
-  it "releases what a fiber that never goes on has a lease on" do
-    child = run_ruby(<<~RUBY)
-      $handles = Array.new(2) { Handle.new(events.raw) }
-      $fibers = $handles.map { |handle| Fiber.new { handle.use { Fiber.yield } }.tap(&:resume) }
-      $handles.first.free
-      events << $handles.map(&:freed?)
-    RUBY
-    expect(child).to have_attributes(quiet?: true, events: [[false, false], :released, :released])
-  end
-
   ["exit!", "Process.kill(:KILL, $$)", "Process.exit!(0)", "exec 'true'"].each do |ending|
     it "releases nothing with #{ending}: Ruby runs no finalizers then" do
       child = run_ruby(<<~RUBY)
@@ -366,5 +203,43 @@ RSpec.describe "the end of the process" do
       expect(child.events - [[:released, :dead]]).to eq [:daemon, [:released, :freed], :end, [:released, :kept]]
       expect(child.events.count([:released, :dead])).to be 1
     end
+  end
+
+  # Ruby counts the main thread as dead then, until an exception has come out of a sleep.
+  {
+    "a finalizer" => "ObjectSpace.define_finalizer($object = Object.new, proc { interrupted_sleep })",
+    "a release" => "$other = SafePointer.new(events.raw(:other)) { |raw| Oracle.free(raw); interrupted_sleep }"
+  }.each do |what, sleeper|
+    it "releases all others, in their queue or none, after #{what} was woken from a sleep by an error" do
+      child = run_ruby(<<~RUBY)
+        trap(:USR1) { raise IOError }
+        def interrupted_sleep
+          system("(sleep 0.2; kill -USR1 \#{Process.pid}) &")
+          sleep
+        rescue IOError
+          Events.current << :woken
+        end
+        queue = SafePointer::ReleaseQueue.new
+        $handles = [Handle.new(events.raw(:plain)), Handle.new(events.raw(:queued), release_queue: queue)]
+        #{sleeper}
+        GC.start
+      RUBY
+      expect(child).to be_quiet
+      expect(child.events).to include(:woken, %i[released plain], %i[released queued])
+      expect(child.events - [%i[released other]]).to have_attributes(size: 3)
+    end
+  end
+
+  it "ends, and releases, where the library is loaded by a finalizer in it" do
+    libraries = [*$LOAD_PATH, File.expand_path("../../lib", __dir__)].map { |path| "-I#{path}" }
+    program = <<~RUBY
+      ObjectSpace.define_finalizer($object = Object.new, proc do
+        require "safe_pointer"
+        $pointer = SafePointer.new(FFI::Pointer.new(16)) { |raw| $stdout.syswrite("released \#{raw.address}") }
+      end)
+    RUBY
+    # With a limit, as a process without an end takes all the memory there is.
+    output, status = Open3.capture2e(RbConfig.ruby, *libraries, "-e", program, rlimit_cpu: 20)
+    expect([output, status.success?]).to eq ["released 16", true]
   end
 end

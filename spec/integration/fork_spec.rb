@@ -1,26 +1,25 @@
 # frozen_string_literal: true
 
-# Each process signs what it releases, so the logs tell who released what.
+# Each process signs what it releases, so the logs tell who released what. Families: fork_family_spec.rb. Threads:
+# fork_threads_spec.rb.
 RSpec.describe "pointers in a forked process" do
   let(:discarding) { Class.new(Handle) { fork_policy :discard } }
 
   # Each runs `work` in a fork, to the normal end of that, and waits for it.
+  # Without a block, the fork goes on where the call returns.
+  without_block = lambda do |fork_now|
+    lambda do |work|
+      pid = fork_now.call
+      next Process.wait(pid) if pid
+
+      work.call
+      exit
+    end
+  end
   ways = {
-    "fork" => lambda { |work|
-      pid = fork
-      next Process.wait(pid) if pid
-
-      work.call
-      exit
-    },
+    "fork" => without_block[-> { fork }],
     "fork with a block" => ->(work) { Process.wait(fork(&work)) },
-    "Process.fork" => lambda { |work|
-      pid = Process.fork
-      next Process.wait(pid) if pid
-
-      work.call
-      exit
-    },
+    "Process.fork" => without_block[-> { Process.fork }],
     "Process.fork with a block" => ->(work) { Process.wait(Process.fork(&work)) },
     "IO.popen" => lambda { |work|
       pipe = IO.popen("-")
@@ -63,6 +62,15 @@ RSpec.describe "pointers in a forked process" do
     end
   end
 
+  # A struct whose class method is the destructor, and says the policy if there is one.
+  struct_type = lambda do |policy = nil|
+    Class.new(SafePointer::ManagedStruct) do
+      fork_policy(policy) if policy
+      layout :x, :int
+      def self.release(raw) = Oracle.free(raw)
+    end
+  end
+
   # Where the policy of a pointer may come from => what makes one.
   sources = {
     "its class" => ->(raw) { Class.new(Handle) { fork_policy :discard }.new(raw) },
@@ -75,19 +83,8 @@ RSpec.describe "pointers in a forked process" do
     "a keyword, against its class" =>
       ->(raw) { Class.new(Handle) { fork_policy :release }.new(raw, fork_policy: :discard) },
     "SafePointer" => ->(raw) { SafePointer.fork_policy(:discard) && Handle.new(raw) },
-    "its struct class" => lambda { |raw|
-      Class.new(SafePointer::ManagedStruct) do
-        fork_policy :discard
-        layout :x, :int
-        def self.release(raw) = Oracle.free(raw)
-      end.new(raw)
-    },
-    "a keyword to a struct" => lambda { |raw|
-      Class.new(SafePointer::ManagedStruct) do
-        layout :x, :int
-        def self.release(raw) = Oracle.free(raw)
-      end.new(raw, fork_policy: :discard)
-    },
+    "its struct class" => ->(raw) { struct_type.call(:discard).new(raw) },
+    "a keyword to a struct" => ->(raw) { struct_type.call.new(raw, fork_policy: :discard) },
     "a keyword to the releaser of an owner" => lambda { |raw|
       Object.new.tap { |owner| SafePointer::Releaser.attach(owner, raw, Oracle.method(:free), fork_policy: :discard) }
     }
@@ -122,13 +119,7 @@ RSpec.describe "pointers in a forked process" do
   {
     "a class, against SafePointer" => ->(raw) { Class.new(Handle) { fork_policy :release }.new(raw) },
     "a keyword, against SafePointer" => ->(raw) { Handle.new(raw, fork_policy: :release) },
-    "a struct class, against SafePointer" => lambda { |raw|
-      Class.new(SafePointer::ManagedStruct) do
-        fork_policy :release
-        layout :x, :int
-        def self.release(raw) = Oracle.free(raw)
-      end.new(raw)
-    }
+    "a struct class, against SafePointer" => ->(raw) { struct_type.call(:release).new(raw) }
   }.each do |source, make|
     it "are released there when the policy :release comes from #{source}" do
       log = in_child do |events|
@@ -182,41 +173,64 @@ RSpec.describe "pointers in a forked process" do
     end
   end
 
-  it "are released there by a free of the class's own, even if the policy is :discard" do
-    log = in_child do |events|
-      events.sign(:parent)
-      type = Class.new(discarding) do
-        define_method(:free) do
-          events << :own_free
-          super()
+  # What is done by a process that signs as :parent, and the log of it.
+  {
+    "are released there by a free of the class's own, even if the policy is :discard" => [
+      lambda { |events|
+        type = Class.new(discarding) do
+          define_method(:free) do
+            events << :own_free
+            super()
+          end
         end
+        @old = type.new(events.raw(:old))
+        in_fork_of(events) { 2.times { @old.free } }
+      },
+      [:own_free, %i[released old fork], %i[released old parent]]
+    ],
+    "stay freed if they were freed before the fork" => [
+      lambda { |events|
+        @old = Handle.new(events.raw(:old))
+        @old.free
+        in_fork_of(events) { events << [@old.free, @old.freed?, @old.null?] }
+      },
+      [%i[released old parent], [nil, true, true]]
+    ],
+    "are each left to the process that made them, however deep the forks go" => [
+      lambda { |events|
+        @first = discarding.new(events.raw(:first))
+        in_fork_of(events) do
+          @second = discarding.new(events.raw(:second))
+          in_fork_of(events, :fork_of_fork) { @third = discarding.new(events.raw(:third)) }
+        end
+      },
+      [%i[released third fork_of_fork], %i[released second fork], %i[released first parent]]
+    ],
+    "are left alone in each of many forks of one process" => [
+      lambda { |events|
+        @old = Array.new(3) { discarding.new(events.raw(:old)) }
+        8.times do |i|
+          in_fork_of(events, :"fork_#{i}") { @new = discarding.new(events.raw(:new)) }
+        end
+      },
+      [*Array.new(8) { |i| [:released, :new, :"fork_#{i}"] }, *[%i[released old parent]] * 3]
+    ],
+    "are released as ever when the fork fails" => [
+      lambda { |events|
+        @old = discarding.new(events.raw(:old))
+        Process.singleton_class.prepend(Module.new { def _fork = raise(Errno::EAGAIN) })
+        events << (fork rescue $!.class)
+      },
+      [Errno::EAGAIN, %i[released old parent]]
+    ]
+  }.each do |what, (steps, expected)|
+    it what do
+      log = in_child do |events|
+        events.sign(:parent)
+        instance_exec(events, &steps)
       end
-      @old = type.new(events.raw(:old))
-      in_fork_of(events) { 2.times { @old.free } }
+      expect(log).to eq expected
     end
-    expect(log).to eq [:own_free, %i[released old fork], %i[released old parent]]
-  end
-
-  it "stay freed if they were freed before the fork" do
-    log = in_child do |events|
-      events.sign(:parent)
-      @old = Handle.new(events.raw(:old))
-      @old.free
-      in_fork_of(events) { events << [@old.free, @old.freed?, @old.null?] }
-    end
-    expect(log).to eq [%i[released old parent], [nil, true, true]]
-  end
-
-  it "are each left to the process that made them, however deep the forks go" do
-    log = in_child do |events|
-      events.sign(:parent)
-      @first = discarding.new(events.raw(:first))
-      in_fork_of(events) do
-        @second = discarding.new(events.raw(:second))
-        in_fork_of(events, :fork_of_fork) { @third = discarding.new(events.raw(:third)) }
-      end
-    end
-    expect(log).to eq [%i[released third fork_of_fork], %i[released second fork], %i[released first parent]]
   end
 
   it "are each released by every process that has them, however deep the forks go, under :release" do
@@ -233,17 +247,6 @@ RSpec.describe "pointers in a forked process" do
     expect(log.drop(4)).to eq [%i[released first parent]]
   end
 
-  it "are left alone in each of many forks of one process" do
-    log = in_child do |events|
-      events.sign(:parent)
-      @old = Array.new(3) { discarding.new(events.raw(:old)) }
-      8.times do |i|
-        in_fork_of(events, :"fork_#{i}") { @new = discarding.new(events.raw(:new)) }
-      end
-    end
-    expect(log).to eq [*Array.new(8) { |i| [:released, :new, :"fork_#{i}"] }, *[%i[released old parent]] * 3]
-  end
-
   it "are not released at all by exit!, there or here" do
     child = fork_child do |events|
       @old = Handle.new(events.raw(:old))
@@ -252,82 +255,5 @@ RSpec.describe "pointers in a forked process" do
       exit!(0)
     end
     expect(child).to have_attributes(quiet?: true, events: [:forked])
-  end
-
-  it "are released as ever when the fork fails" do
-    log = in_child do |events|
-      events.sign(:parent)
-      @old = discarding.new(events.raw(:old))
-      Process.singleton_class.prepend(Module.new { def _fork = raise(Errno::EAGAIN) })
-      fork
-    rescue Errno::EAGAIN
-      events << :refused
-    end
-    expect(log).to eq [:refused, %i[released old parent]]
-  end
-
-  describe "of a family" do
-    it "are released there children first, under :release" do
-      log = in_child do |events|
-        events.sign(:parent)
-        @pointers = [Handle.new(events.raw(:top))]
-        %i[middle bottom].each { |name| @pointers << Handle.new(events.raw(name), parent: @pointers.last) }
-        in_fork_of(events) { nil }
-      end
-      expect(log).to eq(%i[fork parent].flat_map { |who| %i[bottom middle top].map { |name| [:released, name, who] } })
-    end
-
-    it "are all left alone there, under :discard" do
-      log = in_child do |events|
-        events.sign(:parent)
-        @top = discarding.new(events.raw(:top))
-        @bottom = discarding.new(events.raw(:bottom), parent: @top)
-        in_fork_of(events) { nil }
-      end
-      expect(log).to eq [%i[released bottom parent], %i[released top parent]]
-    end
-
-    it "are waited for where the fork releases the parent by hand" do
-      log = in_child do |events|
-        events.sign(:parent)
-        @top = discarding.new(events.raw(:top))
-        @bottom = discarding.new(events.raw(:bottom), parent: @top)
-        in_fork_of(events) do
-          @top.free
-          events << @top.freed?
-          @bottom.free
-        end
-      end
-      expect(log).to eq [
-        false, %i[released bottom fork], %i[released top fork], %i[released bottom parent], %i[released top parent]
-      ]
-    end
-
-    it "are not waited for any longer when GC there has left them alone" do
-      log = in_child do |events|
-        events.sign(:parent)
-        @top = Handle.new(events.raw(:top))
-        bottoms = []
-        out_of_reach { bottoms << discarding.new(events.raw(:bottom), parent: @top) }
-        in_fork_of(events) do
-          @top.free
-          bottoms.clear
-          full_gc
-          events << @top.freed?
-        end
-        events << bottoms.size
-      end
-      expect(log).to eq [%i[released top fork], true, 1, %i[released bottom parent], %i[released top parent]]
-    end
-
-    it "do not keep a parent with :release from being released at exit there" do
-      log = in_child do |events|
-        events.sign(:parent)
-        @top = Handle.new(events.raw(:top))
-        @bottom = discarding.new(events.raw(:bottom), parent: @top)
-        in_fork_of(events) { nil }
-      end
-      expect(log).to eq [%i[released top fork], %i[released bottom parent], %i[released top parent]]
-    end
   end
 end

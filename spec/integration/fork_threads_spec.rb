@@ -151,6 +151,7 @@ RSpec.describe "a fork while" do
           @old = type.new(events.raw(:old))
           leased_elsewhere(@old) do
             @old.free
+            GC.disable # which would end the lease in the fork
             in_fork_of(events) { events << :fork }
           end
         end
@@ -163,6 +164,7 @@ RSpec.describe "a fork while" do
           @old = type.new(events.raw(:old))
           leased_elsewhere(@old) do
             @old.free
+            GC.disable # as above
             in_fork_of(events) do
               @old.free
               events << @old.freed?

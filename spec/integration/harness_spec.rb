@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "tmpdir"
+
 # The witness must be able to say no: what stock FFI::AutoPointer does wrong has
 # to show here, and so has a release that never comes.
 RSpec.describe "the harness" do
@@ -71,6 +73,68 @@ RSpec.describe "the harness" do
     expect(child).to have_attributes(
       events: [:released_null], stderr: start_with("oracle: release of an unknown pointer: 0x10")
     )
+  end
+
+  describe "where nobody reads the log, so that the pipe is full," do
+    # Releases pointers in a fork, whose log is read when it waits for that, or has ended.
+    def read_late
+      reader, writer = IO.pipe
+      filling = fill(writer)
+      pid = fork do
+        reader.close
+        trap(:USR1) { nil }
+        events = Events.new(writer)
+        100.times { Oracle.free(events.raw) }
+        exit!(true)
+      end
+      writer.close
+      wait_until { waits?(pid) }
+      yield pid
+      [reader.read.delete_prefix(filling).lines.tally, Process.wait2(pid).last]
+    end
+
+    def fill(pipe)
+      filling = ""
+      loop { filling += "-" * pipe.write_nonblock("-" * 1_000) }
+    rescue IO::WaitWritable
+      filling
+    end
+
+    # It sleeps, or has ended.
+    def waits?(pid)
+      stat = "/proc/#{pid}/stat"
+      !File.exist?(stat) || File.read(stat).match?(/\) [SZ] /)
+    end
+
+    it "waits" do
+      expect(read_late { nil }).to match [{"released\n" => 100}, be_success]
+    end
+
+    it "goes on waiting after the handler of a signal" do
+      expect(read_late { |pid| Process.kill(:USR1, pid) }).to match [{"released\n" => 100}, be_success]
+    end
+
+    it "still aborts at a release too many" do
+      child = fork_child do |events|
+        10_000.times { Oracle.free(events.raw) }
+        2.times.with_object(events.raw(:twice)) { |_, raw| Oracle.free(raw) }
+      end
+      expect(child).to have_attributes(signal: :ABRT, stderr: match(/\Aoracle: one release too many: 0x\h+ twice$/))
+      expect(child.events.tally).to eq :released => 10_000, %i[released twice] => 2
+    end
+  end
+
+  # As it does now and then, after all that the child was for.
+  it "starts a child once more that Ruby 3.1 has crashed in", if: RUBY_VERSION < "3.2" do
+    Dir.mktmpdir do |directory|
+      started = File.join(directory, "started")
+      child = fork_child do |events|
+        events << File.exist?(started)
+        warn "[BUG] Segmentation fault at 0x0000000000000450" unless File.exist?(started)
+        File.write(started, "")
+      end
+      expect(child).to have_attributes(quiet?: true, events: [true])
+    end
   end
 
   it "counts the double releases of pointers made in the process of the suite" do

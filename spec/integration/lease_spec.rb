@@ -1,31 +1,11 @@
 # frozen_string_literal: true
 
-# No example waits for time to pass: threads meet at queues, or at the gate of the oracle.
+require_relative "../support/lessees"
+
+# Leases of several threads, of calls of C functions, and at the end of the process. Whose a lease is, and what becomes
+# of one whose owner never comes back: lease_owner_spec.rb.
 RSpec.describe "a lease" do
-  # A thread that has a lease of the pointer until it is told to go on. It logs `name` as it ends the lease.
-  def lessee(pointer, events = nil, name = nil)
-    entered = Queue.new
-    go_on = Queue.new
-    thread = Thread.new do
-      pointer.use do
-        entered << true
-        go_on.pop
-        events << name if events
-      end
-    end
-    entered.pop
-    [thread, go_on]
-  end
-
-  def go_on((thread, queue))
-    queue << true
-    thread.join
-  end
-
-  # A fiber that is in the block and will never come back.
-  def abandon(pointer)
-    Fiber.new { pointer.use { Fiber.yield } }.resume
-  end
+  include Lessees
 
   describe "of another thread" do
     it "keeps the release off, which then runs on that thread" do
@@ -52,19 +32,6 @@ RSpec.describe "a lease" do
         events << pointer.freed?
       end
       expect(log).to match [*Array.new(8) { be_an(Integer) }, :released, true]
-    end
-
-    it "refuses a lease to a thread that has none once a release waits for it, and not to itself" do
-      log = in_child do |events|
-        pointer = events.pointer
-        pointer.use do
-          events << Thread.new { pointer.use { :before } }.value
-          pointer.free
-          events << Thread.new { pointer.use { :after } rescue $!.class }.value
-          events << pointer.use { :nested }
-        end
-      end
-      expect(log).to eq [:before, SafePointer::ReleasedError, :nested, :released]
     end
 
     it "is ended by its thread although many threads free meanwhile" do
@@ -196,59 +163,6 @@ RSpec.describe "a lease" do
     expect(log).to eq [[:trap, nil], false, :released, true]
   end
 
-  describe "of a fiber that is abandoned", :abandoned_fiber do
-    {"and a free waits" => ->(pointer) { pointer.free }, "and nobody asks" => ->(_) {}}.each do |which, ask|
-      it "ends when GC finds the pointer gone, #{which}" do
-        log = in_child do |events|
-          out_of_reach do
-            pointer = Handle.new(events.raw)
-            abandon(pointer)
-            ask.call(pointer)
-          end
-          full_gc
-          events << :collected
-        end
-        expect(log).to eq [:released, :collected]
-      end
-
-      it "ends with the process, #{which}" do
-        log = in_child do |events|
-          @alive_at_exit = Handle.new(events.raw)
-          @fiber = Fiber.new { @alive_at_exit.use { Fiber.yield } }
-          @fiber.resume
-          ask.call(@alive_at_exit)
-          events << @alive_at_exit.freed?
-        end
-        expect(log).to eq [false, :released]
-      end
-    end
-
-    it "ends at the next free, once its thread has ended" do
-      log = in_child do |events|
-        pointer = Handle.new(events.raw)
-        Thread.new { abandon(pointer) && nil }.join
-        events << pointer.freed? << pointer.free << pointer.freed?
-      end
-      expect(log).to eq [false, :released, nil, true]
-    end
-
-    it "ends with the process where the class has a free of its own" do
-      log = in_child do |events|
-        type = Class.new(Handle) do
-          def free(mode)
-            Events.current << mode
-            super()
-          end
-        end
-        @alive_at_exit = type.new(events.raw)
-        @fiber = Fiber.new { @alive_at_exit.use { Fiber.yield } }
-        @fiber.resume
-        @alive_at_exit.free(:asked)
-      end
-      expect(log).to eq [:asked, :released]
-    end
-  end
-
   describe "at the end of the process" do
     {"and a free waits" => ->(pointer) { pointer.free }, "and nobody asks" => ->(_) {}}.each do |which, ask|
       it "ends when its block calls exit, #{which}" do
@@ -287,17 +201,6 @@ RSpec.describe "a lease" do
         })
       end
       expect(log).to eq [false, 0, [:released, :other], [:released, :first]]
-    end
-
-    it "has the error of the release reported with :exit" do
-      log = in_child do |events|
-        SafePointer.on_release_error { |error, info| events << [error.message, info[:trigger]] }
-        @alive_at_exit = SafePointer.new(events.raw, ->(_) { raise IOError, "busy" })
-        @fiber = Fiber.new { @alive_at_exit.use { Fiber.yield } }
-        @fiber.resume
-        @alive_at_exit.free
-      end
-      expect(log).to eq [["busy", :exit]]
     end
   end
 

@@ -1,24 +1,11 @@
 # frozen_string_literal: true
 
-# Each in an interpreter of its own, for the first Ractor changes how Ruby works. The oracle logs from C, whichever
-# Ractor it is called in; what a Ractor has to say otherwise it returns.
-RSpec.describe "in a Ractor," do
-  before do
-    skip "Ruby #{RUBY_VERSION}: Ractors are tested on 3.3 and later" if RUBY_VERSION < "3.3"
-    skip "ffi #{FFI::VERSION}: functions can be called in Ractors since 1.16" if FFI::VERSION < "1.16"
-  end
+require_relative "../support/ractors"
 
-  # Runs `preparation` in the main Ractor and the block in one of its own, whose result is logged at its end.
-  def run_in_ractor(source, preparation = "")
-    run_ruby(<<~RUBY)
-      Warning[:experimental] = false
-      #{preparation}
-      result = Ractor.new do
-        #{source}
-      end
-      events << result.take
-    RUBY
-  end
+# How pointers are released there, and what can be asked of them. Classes and forks: ractors_classes_spec.rb. Errors:
+# ractors_errors_spec.rb.
+RSpec.describe "in a Ractor," do
+  include Ractors
 
   {
     "a class with release" => "Handle.new(Oracle.create)",
@@ -129,165 +116,28 @@ RSpec.describe "in a Ractor," do
     expect(child.events - [:done]).to eq(%i[bottom top kept_bottom kept_top].map { |name| [:released, name] })
   end
 
-  it "a class may be defined, and used first, with a free of its own" do
+  it "a lease is the fiber's that took it" do
     child = run_in_ractor(<<~RUBY)
-      type = Class.new(SafePointer) do
-        def self.release(raw) = Oracle.free(raw)
-        def free(how = :plain)
-          super()
-          how
-        end
-      end
-      pointer = type.new(Oracle.create)
-      [pointer.free(:own), pointer.free(:own), pointer.freed?]
+      pointer = Handle.new(Oracle.create)
+      fiber = Fiber.new { pointer.use { Fiber.yield && pointer.use { :nested } } }
+      fiber.resume
+      pointer.free
+      refused = (pointer.use { :granted } rescue :refused)
+      [refused, pointer.freed?, fiber.resume(true), pointer.freed?]
     RUBY
-    expect(child).to have_attributes(quiet?: true, events: [:released, [:own, nil, true]])
+    expect(child).to have_attributes(quiet?: true, events: [:released, [:refused, false, :nested, true]])
   end
 
-  it "a class that was defined outside may be used first, and others use it afterwards" do
-    child = run_ruby(<<~RUBY)
-      Warning[:experimental] = false
-      class Unused < SafePointer
-        def self.release(raw) = Oracle.free(raw)
-        def free = super
-      end
-      ractors = Array.new(4) { Ractor.new { Unused.new(Oracle.create).then { |pointer| 2.times { pointer.free } } } }
-      ractors.each(&:take)
-      pointer = Unused.new(events.raw(:main))
-      2.times { pointer.free }
-      events << pointer.freed?
+  it "a free that waits for a fiber is carried out when that is collected, within the class's own method",
+     :abandoned_fiber do
+    child = run_in_ractor(<<~RUBY, "class OwnFree < Handle; def free = [super(), GC.start]; end")
+      pointer = OwnFree.new(Oracle.create)
+      Thread.new { Fiber.new { pointer.use { [pointer.free, Fiber.yield] } }.resume && nil }.join
+      waits = !pointer.freed?
+      full_gc
+      [waits, pointer.freed?]
     RUBY
-    expect(child).to have_attributes(quiet?: true, events: [*[:released] * 4, %i[released main], true])
-  end
-
-  it "names declared with frees_with are guarded" do
-    child = run_in_ractor("handle = Closing.new(Oracle.create); [handle.close, handle.close, handle.freed?]", <<~RUBY)
-      class Closing < Handle
-        frees_with :close
-        def close = Oracle.free(self) || :closed
-      end
-    RUBY
-    expect(child).to have_attributes(quiet?: true, events: [:released, [:closed, nil, true]])
-  end
-
-  it "the name frees_with declares is read there, by a class made there too" do
-    child = run_in_ractor(<<~RUBY, "class Closing < Handle; frees_with :close; end")
-      type = Class.new(Closing) { def close = Oracle.free(self) || :closed }
-      handle = type.new(Oracle.create)
-      [handle.close, handle.close, handle.freed?]
-    RUBY
-    expect(child).to have_attributes(quiet?: true, events: [:released, [:closed, nil, true]])
-  end
-
-  # Ruby lets no other than the main Ractor set instance variables of classes.
-  ["frees_with :close", "fork_policy :discard"].each do |declaration|
-    it "#{declaration} is refused by Ruby, and harms nothing" do
-      child = run_in_ractor(<<~RUBY)
-        type = Class.new(Handle)
-        begin
-          type.#{declaration}
-        rescue Ractor::IsolationError
-          pointer = type.new(Oracle.create)
-          2.times { pointer.free }
-          :refused
-        end
-      RUBY
-      expect(child).to have_attributes(quiet?: true, events: %i[released refused])
-    end
-  end
-
-  {"release" => %i[fork parent], "discard" => %i[parent]}.each do |policy, releasers|
-    it "a pointer is released by the #{releasers.join(" and the ")} when the process forks, with :#{policy}" do
-      child = run_ruby(<<~RUBY)
-        Warning[:experimental] = false
-        class Forked < Handle
-          fork_policy :#{policy}
-        end
-        events.sign(:parent)
-        ractor = Ractor.new do
-          pointer = Forked.new(Oracle.create(:made))
-          Ractor.yield Forked.fork_policy
-          Ractor.receive
-          pointer
-        end
-        events << ractor.take
-        Process.wait(fork { events.sign(:fork) })
-      RUBY
-      expect(child).to have_attributes(
-        quiet?: true, events: [policy.to_sym, *releasers.map { |who| [:released, :made, who] }]
-      )
-    end
-  end
-
-  it "an error of free comes to the caller" do
-    child = run_in_ractor(<<~RUBY)
-      pointer = SafePointer.new(Oracle.create, ->(_) { raise IOError, "refused" })
-      begin
-        pointer.free
-      rescue IOError => error
-        [error.message, pointer.free, pointer.freed?]
-      end
-    RUBY
-    expect(child).to have_attributes(quiet?: true, events: [["refused", nil, true]])
-  end
-
-  it "an error of a release nobody called for is a warning" do
-    child = run_in_ractor(<<~RUBY)
-      pointer = SafePointer.new(Oracle.create, ->(_) { raise IOError, "refused" })
-      pointer.use { pointer.free }
-      pointer.freed?
-    RUBY
-    expect(child).to have_attributes(
-      events: [true],
-      stderr: match(/\Asafe_pointer: release of SafePointer \S+ after its last lease raised .*: refused\n\z/)
-    )
-  end
-
-  it "an error goes to on_release_error if the handler is shareable" do
-    child = run_in_ractor(<<~RUBY, <<~PREPARATION)
-      pointer = SafePointer.new(Oracle.create, ->(_) { raise IOError, "refused" })
-      pointer.use { pointer.free }
-      pointer.freed?
-    RUBY
-      # Its self must be shareable, too.
-      handler = nil.instance_eval do
-        ->(error, info) { Oracle.free(Oracle.create(error.message + info[:trigger].name)) }
-      end
-      SafePointer.on_release_error(&Ractor.make_shareable(handler))
-    PREPARATION
-    expect(child).to have_attributes(quiet?: true, events: [%i[released refusedlease], true])
-  end
-
-  it "an error is a warning if the handler is not shareable" do
-    child = run_in_ractor(<<~RUBY, "SafePointer.on_release_error { |*| events << :handler }")
-      pointer = SafePointer.new(Oracle.create, ->(_) { raise IOError, "refused" })
-      pointer.use { pointer.free }
-      pointer.freed?
-    RUBY
-    expect(child).to have_attributes(events: [true], stderr: include("after its last lease raised IOError: refused"))
-  end
-
-  it "an error at exit of what is left is reported once" do
-    child = run_in_ractor("Ractor.current[:kept] = SafePointer.new(Oracle.create, ->(_) { raise 'refused' }); :done")
-    expect(child).to have_attributes(events: [:done], exitstatus: 0)
-    expect(child.stderr.scan("at exit raised RuntimeError: refused").size).to be 1
-  end
-
-  it "a raise out of the Ractor leaves its pointers to GC and exit" do
-    child = run_ruby(<<~RUBY)
-      Warning[:experimental] = false
-      ractor = Ractor.new do
-        Thread.current.report_on_exception = false
-        pointer = Handle.new(Oracle.create(:raised))
-        pointer.use { raise IOError }
-      end
-      begin
-        ractor.take
-      rescue Ractor::RemoteError => error
-        events << error.cause.class
-      end
-    RUBY
-    expect(child).to have_attributes(quiet?: true, events: [IOError, %i[released raised]])
+    expect(child).to have_attributes(quiet?: true, events: [:released, [true, true]])
   end
 
   it "a pointer that is moved or shared is refused, and released once where it is" do

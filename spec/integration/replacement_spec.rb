@@ -151,6 +151,18 @@ RSpec.describe "require \"safe_pointer/auto_pointer\"" do
     end
   end
 
+  # ffi's pointers keep their address after free, but not where what has replaced them finds it.
+  it "has what was freed before equal itself alone, too" do
+    log = log_of(<<~RUBY)
+      first, second = Array.new(2) { FFI::AutoPointer.new(events.raw, Oracle.method(:free)) }
+      [first, second].each(&:free)
+      require "safe_pointer/auto_pointer"
+      events << [first, second].map { |pointer| [pointer.freed?, pointer.null?, pointer.released_address] }
+      events << [first == first.itself, first == second, first == nil, first == FFI::Pointer::NULL]
+    RUBY
+    expect(log).to eq [:released, :released, [[true, true, 0]] * 2, [true, false, false, false]]
+  end
+
   it "has a frozen pointer collected" do
     log = log_of(<<~RUBY)
       out_of_reach { FFI::AutoPointer.new(events.raw, Oracle.method(:free)).freeze }
@@ -224,6 +236,109 @@ RSpec.describe "require \"safe_pointer/auto_pointer\"" do
       events << $pointers.map { |pointer| [pointer.free, pointer.freed?] }
     RUBY
     expect(log).to eq [:released, :released, [[nil, true]] * 2]
+  end
+
+  {
+    "hash" => "(data) = data.sum", "send" => "(socket, data) = socket.write(data)", "send " => "(*) = nil",
+    "ancestors" => "(node) = node.all", "superclass" => "(node) = node.up", "subclasses" => "(tree) = tree.all",
+    "instance_methods" => "(object) = object.all", "singleton_class" => "(type) = type.one", "==" => "(_) = raise",
+    "<=" => "(_) = raise", "public" => "(key) = key.public", "private" => "(key) = key.private",
+    "release_queue" => "(queue) = 0", "fork_policy" => "(server) = server.fork", "prepend" => "(*) = raise"
+  }.each do |name, definition|
+    it "does not mind a class method #{name.strip}#{definition}" do
+      code = <<~RUBY
+        class Texture < FFI::AutoPointer
+          def self.#{name.strip}#{definition}
+          def self.release(raw) = Oracle.free(raw)
+          def free = Oracle.free(self)
+        end
+      RUBY
+      use = <<~RUBY
+        texture = Texture.new(events.raw)
+        3.times { texture.free }
+        events << texture.freed?
+      RUBY
+      expect(log_of("#{code}#{require_it}#{use}")).to eq [:released, true]
+      expect(log_of("#{require_it}#{code}#{use}")).to eq [:released, true]
+    end
+  end
+
+  # Nothing can be put into a frozen class.
+  describe "with a frozen subclass" do
+    # How often a pointer is released that is freed twice and kept until exit, and what is not guarded.
+    {
+      "whose free calls its release" => ["def free = self.class.release(self)\nfreeze", 3, %w[free release]],
+      "whose free calls super" => ["def free = super\nfreeze", 1, %w[free release]],
+      "without a free" => ["freeze", 1, %w[release]],
+      "whose methods are from mixins" =>
+        ["include(Module.new { def free = super })\nfreeze", 1, %w[free release]],
+      "of which the singleton class is frozen" =>
+        ["def free = self.class.release(self)\nsingleton_class.freeze", 1, %w[release]]
+    }.each do |which, (body, count, lacking)|
+      ["before", "after"].each do |time|
+        it "#{which}, replaces the others, and leaves a pointer made #{time} it what there is" do
+          make = "$pointer = Frozen.new(FFI::Pointer.new(8))"
+          child = run_ruby(<<~RUBY)
+            class Before < FFI::AutoPointer
+              def free = Oracle.free(self)
+            end
+            class Frozen < FFI::AutoPointer
+              def self.release(_) = events << :release
+              #{body}
+            end
+            class After < FFI::AutoPointer
+              def free = Oracle.free(self)
+            end
+            #{make if time == "before"}
+            require "safe_pointer/auto_pointer"
+            events << SafePointer.replaced_auto_pointer?
+            #{make if time == "after"}
+            2.times { Frozen.new(FFI::Pointer.new(8)).autorelease = false }
+            others = [Before, After].map { |type| type.new(events.raw, Oracle.method(:free)) }
+            2.times { [$pointer, *others].each(&:free) }
+            events << others.map(&:freed?)
+          RUBY
+          warnings = lacking.map { |name| "safe_pointer: Frozen is frozen: its #{name} is not guarded\n" }
+          expect([child.stdout, child.stderr.lines, child.status.success?]).to eq ["", warnings, true]
+          expect(child.events.tally).to eq(true => 1, release: count, released: 2, [true, true] => 1)
+        end
+      end
+    end
+
+    it "whose methods are aliases of ffi's, leaves them to ffi" do
+      child = run_ruby(<<~RUBY)
+        class Frozen < FFI::AutoPointer
+          def self.release(raw) = Oracle.free(raw)
+          alias_method :dispose, :free
+          freeze
+        end
+        require "safe_pointer/auto_pointer"
+        $pointer = Frozen.new(events.raw)
+        2.times { $pointer.dispose }
+        events << SafePointer.replaced_auto_pointer?
+      RUBY
+      expect(child.stderr.lines).to eq [
+        "safe_pointer: Frozen is frozen: its dispose is still that of ffi\n",
+        "safe_pointer: Frozen is frozen: its release is not guarded\n"
+      ]
+      expect(child.events).to eq [:released, true]
+    end
+
+    it "guards the subclasses of that" do
+      child = run_ruby(<<~RUBY)
+        class Frozen < FFI::AutoPointer
+          def self.release(raw) = Oracle.free(raw)
+          def free = self.class.release(self)
+          freeze
+        end
+        class Heir < Frozen
+        end
+        require "safe_pointer/auto_pointer"
+        $pointer = Heir.new(events.raw)
+        events << [$pointer.free, $pointer.free, $pointer.freed?]
+      RUBY
+      expect(child.events).to eq [:released, [nil, nil, true]]
+    end
   end
 
   it "leaves SafePointer itself as it is" do

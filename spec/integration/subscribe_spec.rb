@@ -49,6 +49,66 @@ RSpec.describe "a subscriber" do
     end
   end
 
+  {
+    "Handle" => "Handle.new(Oracle.create)",
+    "NativeHandle" => "NativeHandle.new(Oracle.create)",
+    "NativeHandle, used in a lease" => "NativeHandle.new(Oracle.create).use { nil }",
+    "FFI::Pointer" => "SafePointer::Releaser.attach(Object.new, Oracle.create, Oracle.method(:free))",
+    "Handle, with autorelease off" => "Handle.new(FFI::Pointer.new(64)).autorelease = false",
+    "NativeHandle, with autorelease off" => "NativeHandle.new(FFI::Pointer.new(64)).autorelease = false"
+  }.each do |name, make|
+    it "comes to an end where it makes a pointer for each event, and collects: #{name}" do
+      heard = told(<<~RUBY)
+        SafePointer.subscribe do |event|
+          HEAR.call(event)
+          exit!(1) if HEARD.size > 200
+          #{make}
+          GC.start
+        end
+        out_of_reach { 20.times { Handle.new(Oracle.create) } }
+        full_gc
+      RUBY
+      expect(heard.tally).to eq([:created, "Handle", nil] => 20, [:released, "Handle", :gc] => 20)
+    end
+  end
+
+  it "comes to an end where it makes a pointer for each event at exit" do
+    child = run_ruby(<<~RUBY)
+      kept = Array.new(20) { SafePointer.new(FFI::Pointer.new(64)) { nil } }
+      SafePointer.subscribe do |event|
+        events << [event.name, event.trigger]
+        SafePointer.new(FFI::Pointer.new(64)) { nil }
+      end
+    RUBY
+    expect(child).to have_attributes(quiet?: true, events: [%i[released exit]] * 20)
+  end
+
+  it "is told what other fibers do while a scheduler has it wait" do
+    heard = told(<<~RUBY)
+      # As little of one as it takes: a fiber that sleeps goes on when all others had their turn.
+      class Scheduler
+        def initialize = @waiting = []
+        def fiber(&block) = Fiber.new(blocking: false, &block).tap(&:resume)
+        def kernel_sleep(*) = (@waiting << Fiber.current) && Fiber.yield
+        def close = (@waiting.shift.resume until @waiting.empty?)
+        def block(*) = Fiber.yield
+        def unblock(_, fiber) = @waiting << fiber
+        def io_wait(_, events, _) = events
+      end
+      SafePointer.subscribe do |event|
+        sleep 0
+        HEAR.call(event)
+        Handle.new(Oracle.create).free
+        sleep 0
+      end
+      Thread.new do
+        Fiber.set_scheduler(Scheduler.new)
+        3.times { Fiber.schedule { Handle.new(Oracle.create).free } }
+      end.join
+    RUBY
+    expect(heard).to eq [[:created, "Handle", nil]] * 3 + [[:released, "Handle", :free]] * 3
+  end
+
   it "is told without the class of what a C function releases, if it was made before" do
     heard = told(<<~RUBY)
       GC.disable

@@ -147,27 +147,23 @@ RSpec.describe "threads that free the same pointer" do
     "interrupted" => ->(thread) { thread.raise(Interrupt) }
   }
 
-  interruptions.each do |what, interrupt|
-    it "never release again what one was #{what} in the midst of" do
-      log = in_child do |events|
+  # Where a thread is when that befalls it: makes a pointer, tells how to wait until a thread that frees it has come
+  # there and how to let it go on afterwards, and what has been logged in the end.
+  places = {
+    "never release again what one was %s in the midst of" => [
+      lambda { |events|
         entered = Queue.new
         pointer = SafePointer.new(events.raw, lambda { |_|
           events << :entered
           entered << true
           Thread.stop
         })
-        thread = Thread.new { pointer.free }
-        thread.report_on_exception = false
-        entered.pop
-        interrupt.call(thread)
-        wait_until { !thread.alive? }
-        events << [pointer.free, pointer.freed?, pointer.null?]
-      end
-      expect(log).to eq [:entered, [nil, true, true]]
-    end
-
-    it "never run a free of one's own again in which one was #{what}" do
-      log = in_child do |events|
+        [pointer, -> { entered.pop }, -> {}]
+      },
+      [:entered]
+    ],
+    "never run a free of one's own again in which one was %s" => [
+      lambda { |events|
         entered = Queue.new
         type = Class.new(Handle) do
           define_method(:free) do
@@ -176,30 +172,33 @@ RSpec.describe "threads that free the same pointer" do
             Thread.stop
           end
         end
-        pointer = type.new(events.raw)
-        thread = Thread.new { pointer.free }
-        thread.report_on_exception = false
-        entered.pop
-        interrupt.call(thread)
-        wait_until { !thread.alive? }
-        events << [pointer.free, pointer.freed?, pointer.null?]
-      end
-      expect(log).to eq [:own_free, [nil, true, true]]
-    end
-
-    it "never release again what one was #{what} in, inside the C destructor" do
-      log = in_child do |events|
+        [type.new(events.raw), -> { entered.pop }, -> {}]
+      },
+      [:own_free]
+    ],
+    "never release again what one was %s in, inside the C destructor" => [
+      lambda { |events|
         Oracle.close_gate
         pointer = SafePointer.new(events.raw, Oracle.method(:free_at_gate))
+        [pointer, -> { Thread.pass until Oracle.waiting == 1 }, -> { Oracle.open_gate }]
+      },
+      [:at_gate, :released]
+    ]
+  }
+
+  interruptions.to_a.product(places.to_a).each do |(what, interrupt), (where, (prepare, expected))|
+    it format(where, what) do
+      log = in_child do |events|
+        pointer, come_there, go_on = prepare.call(events)
         thread = Thread.new { pointer.free }
         thread.report_on_exception = false
-        wait_until { Oracle.waiting == 1 }
+        come_there.call
         interrupt.call(thread)
-        Oracle.open_gate
+        go_on.call
         wait_until { !thread.alive? }
         events << [pointer.free, pointer.freed?, pointer.null?]
       end
-      expect(log).to eq [:at_gate, :released, [nil, true, true]]
+      expect(log).to eq [*expected, [nil, true, true]]
     end
   end
 

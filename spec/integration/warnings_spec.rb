@@ -56,6 +56,23 @@ RSpec.describe "a warning of what GC had to release" do
     expect(warned("NativeHandle.new(Oracle.create)", before)).to be_empty
   end
 
+  it "loses no interrupt that comes while it is given" do
+    child = run_ruby(<<~RUBY)
+      QUEUE = SafePointer::ReleaseQueue.new
+      SafePointer.warnings[:freed_by_gc] = true
+      out_of_reach { Handle.new(Oracle.create, release_queue: QUEUE) }
+      full_gc
+      Interruption = Class.new(StandardError)
+      def Warning.warn(*, **) = Thread.current.raise(Interruption)
+      begin
+        QUEUE.drain
+      rescue Interruption
+        events << :interrupted
+      end
+    RUBY
+    expect(child).to have_attributes(quiet?: true, events: %i[released interrupted])
+  end
+
   it "of a second owner, that is turned into an error, leaves the raw pointer to whom it belongs" do
     ["Handle", "NativeHandle"].each do |type|
       child = run_ruby(<<~RUBY)

@@ -10,7 +10,7 @@ RSpec.describe "the files in the gem", :package do
   # Whatever else is in it belongs in the gem.
   development = %r{\A(?:
     \.(?!yardopts\z) | (?:adr|bench|bin|examples|rakelib|spec)/
-    | (?:CONTRIBUTING\.md|RELEASING\.md|SECURITY\.md|Gemfile|Rakefile|safe_pointer\.gemspec)\z
+    | (?:CONTRIBUTING\.md|RELEASING\.md|SECURITY\.md|Gemfile|Rakefile|deny\.toml|safe_pointer\.gemspec)\z
   )}x
 
   before(:all) do

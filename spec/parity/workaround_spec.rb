@@ -89,42 +89,32 @@ Parity.describe "the workarounds for a free of one's own" do
     end
   end
 
-  it "work after super" do
-    log = log_of do |events, base|
-      type = type_with(handle(base), :free, "super\n#{Workarounds::WIPE}")
-      out_of_reach { type.new(events.raw(:dropped)).free }
-      full_gc
-      @kept = type.new(events.raw(:kept))
-      @kept.free
-      events << :freed
-    end
-    expect(log).to eq [[:released, :dropped], [:released, :kept], :freed]
-  end
+  wiping = Workarounds::WIPING.values.first
 
-  # Before, @proc was the class itself.
-  it "work from a mixin", since: "1.17" do
-    log = log_of do |events, base|
-      mixin = Module.new { class_eval("def free\n#{Workarounds::WIPING.values.first}\nend", __FILE__, __LINE__) }
-      type = handle(base) { include mixin }
-      out_of_reach { type.new(events.raw(:dropped)).free }
-      full_gc
-      @kept = type.new(events.raw(:kept))
-      @kept.free
-      events << :freed
+  # Classes whose callable is their own release.
+  {
+    "after super" => [{}, ->(base) { type_with(handle(base), :free, "super\n#{Workarounds::WIPE}") }],
+    # Before, @proc was the class itself.
+    "from a mixin" => [
+      {since: "1.17"},
+      lambda { |base|
+        mixin = Module.new { class_eval("def free\n#{wiping}\nend", __FILE__, __LINE__) }
+        handle(base) { include mixin }
+      }
+    ],
+    "with the class's release as callable" => [{since: "1.17"}, ->(base) { type_with(handle(base), :free, wiping) }]
+  }.each do |how, (metadata, make)|
+    it "work #{how}", **metadata do
+      log = log_of do |events, base|
+        type = instance_exec(base, &make)
+        out_of_reach { type.new(events.raw(:dropped)).free }
+        full_gc
+        @kept = type.new(events.raw(:kept))
+        @kept.free
+        events << :freed
+      end
+      expect(log).to eq [[:released, :dropped], [:released, :kept], :freed]
     end
-    expect(log).to eq [[:released, :dropped], [:released, :kept], :freed]
-  end
-
-  it "work with the class's release as callable", since: "1.17" do
-    log = log_of do |events, base|
-      type = type_with(handle(base), :free, Workarounds::WIPING.values.first)
-      out_of_reach { type.new(events.raw(:dropped)).free }
-      full_gc
-      @kept = type.new(events.raw(:kept))
-      @kept.free
-      events << :freed
-    end
-    expect(log).to eq [[:released, :dropped], [:released, :kept], :freed]
   end
 
   it "work from outside", since: "1.17" do

@@ -45,8 +45,8 @@ class Events
     Oracle.create(name, size: size)
   end
 
-  # A SafePointer with the oracle's destructor as its callable.
-  def pointer(name = nil, type: SafePointer)
-    type.new(raw(name), Oracle.method(:free))
+  # A SafePointer with the oracle's destructor as its callable, or with `release`.
+  def pointer(name = nil, type: SafePointer, release: Oracle.method(:free), **options)
+    type.new(raw(name), release, **options)
   end
 end

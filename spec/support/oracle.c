@@ -11,6 +11,8 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,6 +38,7 @@ static struct handle *handles[BUCKETS];
 static long created, released, excess;
 static int log_fd = -1;
 static char signature[NAME_SIZE]; /* of this process, where several write to one log */
+static char signature_of_fork[NAME_SIZE];
 static int gate_closed, waiting;
 static struct {
     long count, sum, in_gc;
@@ -68,7 +71,26 @@ static void die(const char *what, const void *block, const struct handle *handle
     abort();
 }
 
-/* One write per event: what is logged survives a crash right after it. */
+/* Ruby makes its pipes non-blocking, and the handler of a signal interrupts: neither is a fault. */
+static void write_log(int fd, const char *line, int length, const struct handle *handle)
+{
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
+
+    while (length > 0) {
+        ssize_t written = write(fd, line, (size_t)length);
+
+        if (written >= 0) {
+            line += written;
+            length -= (int)written;
+        } else if (errno == EAGAIN) {
+            poll(&writable, 1, -1); /* the suite reads what comes, while the process that logs runs */
+        } else if (errno != EINTR) {
+            die("cannot write the log", NULL, handle);
+        }
+    }
+}
+
+/* Not buffered: what is logged survives a crash right after it. */
 static void log_event(const char *event, const struct handle *handle)
 {
     char line[NAME_SIZE * 3];
@@ -77,8 +99,8 @@ static void log_event(const char *event, const struct handle *handle)
     int length = snprintf(line, sizeof line, "%s%s%s%s%s\n", event, *name ? " " : "", name, *signature ? " " : "",
                           signature);
 
-    if (fd >= 0 && write(fd, line, (size_t)length) != length)
-        die("cannot write the log", NULL, handle);
+    if (fd >= 0)
+        write_log(fd, line, length, handle);
 }
 
 void oracle_log_to(int fd)
@@ -90,6 +112,23 @@ void oracle_log_to(int fd)
 void oracle_sign(const char *name)
 {
     strncpy(signature, name, NAME_SIZE - 1);
+}
+
+/* That of the next process that is forked, before any Ruby runs there: a finalizer may be the first. */
+void oracle_sign_fork(const char *name)
+{
+    strncpy(signature_of_fork, name, NAME_SIZE - 1);
+}
+
+static void forked(void)
+{
+    if (*signature_of_fork)
+        memcpy(signature, signature_of_fork, NAME_SIZE);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forked);
 }
 
 void *oracle_new(size_t size, const char *name)
@@ -243,8 +282,8 @@ __attribute__((destructor)) static void log_numbers(void)
     char line[128];
     int length = snprintf(line, sizeof line, "%ld %ld %ld\n", numbers.count, numbers.sum, numbers.in_gc);
 
-    if (numbers.count > 0 && numbers.log_fd >= 0 && write(numbers.log_fd, line, (size_t)length) != length)
-        die("cannot write the log", NULL, NULL);
+    if (numbers.count > 0 && numbers.log_fd >= 0)
+        write_log(numbers.log_fd, line, length, NULL);
 }
 
 /* What a C function sees of its argument. */

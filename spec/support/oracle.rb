@@ -36,6 +36,7 @@ module Oracle
 
   attach_function :log_to, :oracle_log_to, [:int], :void
   attach_function :sign, :oracle_sign, [:string], :void
+  attach_function :sign_fork, :oracle_sign_fork, [:string], :void
   attach_function :new_block, :oracle_new, [:size_t, :string], :pointer
   attach_function :reference, :oracle_reference, [:pointer], :void
   attach_function :free, :oracle_free, [:pointer], :void

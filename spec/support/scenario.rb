@@ -23,6 +23,15 @@ module Scenario
     end
   end
 
+  # The names of the methods in Ruby that this thread calls in the block. Those of other threads, the library's own
+  # among them, are none of its doing.
+  def ruby_calls
+    thread = Thread.current
+    called = []
+    TracePoint.new(:call) { |trace| called << trace.method_id if Thread.current == thread }.enable { yield }
+    called
+  end
+
   # Runs source in a fresh interpreter.
   def run_ruby(source)
     Child.ruby(source)

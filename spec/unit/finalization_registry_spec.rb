@@ -15,6 +15,13 @@ RSpec.describe SafePointer::FinalizationRegistry do
       expect(callables.map { |callable| described_class.new(&callable) }).to all be_a described_class
     end
 
+    it "shows its size, and of what it keeps nothing" do
+      registry = described_class.new { nil }
+      registry.register(Object.new, :held)
+      expect([registry, described_class.allocate].map(&:inspect))
+        .to eq %w[1 0].map { |size| "#<SafePointer::FinalizationRegistry size=#{size}>" }
+    end
+
     it "is a class to be inherited from (step 3)" do
       type = Class.new(described_class)
       expect(type.new {}).to be_a type

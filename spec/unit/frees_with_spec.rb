@@ -153,6 +153,65 @@ RSpec.describe SafePointer, ".frees_with" do
     expect(log).to eq [[:close], :released, [:mine, nil]]
   end
 
+  # What comes to a class when pointers of its subclasses exist, or to a class whose pointers have methods of their own.
+  describe "for pointers that exist" do
+    bases = {
+      "a pointer class" => Handle,
+      "a class with a C function" => Class.new(SafePointer) { release_with Oracle, :free },
+      "a struct class" => Class.new(SafePointer::ManagedStruct) { def self.release(raw) = Oracle.free(raw) }
+    }
+    # What is in the body of a superclass and of the class before there is a pointer, and what comes then.
+    bases.each do |what, base|
+      layered = what == "a struct class" ? "layout :x, :int" : ""
+      destroy = "def close = Oracle.free(to_ptr)"
+      {
+        "a method of the superclass" => ["", "frees_with :close", ->(top, _, _) { top.class_eval(destroy) }],
+        "a method of the superclass, by define_method" =>
+          ["", "frees_with :close", ->(top, _, _) { top.define_method(:close) { Oracle.free(to_ptr) } }],
+        "a method in a mixin of the superclass" =>
+          ["", "frees_with :close", ->(top, _, _) { top.include(Module.new { class_eval(destroy) }) }],
+        "a method in a module that is prepended to the superclass" =>
+          ["", "frees_with :close", ->(top, _, _) { top.prepend(Module.new { class_eval(destroy) }) }],
+        "the name in the superclass" => ["", destroy, ->(top, _, _) { top.frees_with :close }],
+        "the name in the superclass, for a method in a mixin" =>
+          ["", "include(Module.new { #{destroy} })", ->(top, _, _) { top.frees_with :close }],
+        "the name, for the pointer's own method" => lambda do |top, _, pointer|
+          pointer.instance_eval("def self.close = Oracle.free(to_ptr)", __FILE__, __LINE__)
+          top.frees_with :close
+        end,
+        "the name, for a method that the pointer is extended with" => lambda do |_, type, pointer|
+          pointer.extend(Module.new { class_eval(destroy) })
+          type.frees_with :close
+        end
+      }.each do |which, (of_top, of_type, change)|
+        of_top, of_type, change = "", "", of_top if of_top.is_a?(Proc)
+        it "guards #{which}, with #{what}" do
+          log = in_child do |events|
+            top = Class.new(base) { class_eval(of_top, __FILE__, __LINE__) }
+            type = Class.new(Class.new(top)) { class_eval("#{layered}\n#{of_type}", __FILE__, __LINE__) }
+            @alive_at_exit = type.new(events.raw)
+            change.call(top, type, @alive_at_exit)
+            2.times { @alive_at_exit.close }
+            events << @alive_at_exit.freed?
+          end
+          expect(log).to eq [:released, true]
+        end
+      end
+    end
+
+    it "spares the superclass, and subclasses that do not say the name" do
+      log = in_child do |events|
+        top = Class.new(Handle)
+        named, other = Class.new(top) { frees_with :close }, Class.new(top)
+        pointers = [named, other, top].map { |type| type.new(events.raw) }
+        top.class_eval { def close = :closed }
+        events << pointers.map { |pointer| [pointer.close, pointer.close] } << pointers.map(&:freed?)
+        pointers.each(&:free)
+      end
+      expect(log).to eq [[[:closed, nil], *[[:closed, :closed]] * 2], [true, false, false], :released, :released]
+    end
+  end
+
   it "passes arguments, keywords and the block on, and the value back" do
     log = in_child do |events|
       pointer = handle(:close) { frees_with :close }.new(events.raw)

@@ -93,4 +93,19 @@ RSpec.describe "a free of one's own" do
       end
     end
   end
+
+  # It has come past the hooks, and is found when the first pointer is made.
+  it "is left as it is in a frozen class, which is said once" do
+    child = fork_child do |events|
+      type = Class.new(Handle) do
+        def self.method_added(_) = nil
+        def self.to_s = "Texture"
+        def free = super
+        freeze
+      end
+      2.times { type.new(events.raw).free }
+    end
+    expect([child.events, child.status.success?]).to eq [%i[released released], true]
+    expect(child.stderr).to eq "safe_pointer: Texture is frozen: its free is not guarded\n"
+  end
 end

@@ -17,6 +17,14 @@ RSpec.describe SafePointer, "#inspect" do
     expect(pointer.inspect).to match(/\A#<Handle\b/).and match(address).and match(/\bfreed\b/)
   end
 
+  it "shows as many digits afterwards as ffi shows before" do
+    pointer = Handle.new(raw)
+    digits = ->(shown) { shown[/address=0x(\h+)/, 1] }
+    before = digits.call(pointer.inspect)
+    pointer.free
+    expect([digits.call(pointer.inspect), before.size]).to eq [before, 2 * FFI::Pointer.size]
+  end
+
   it "shows the old address and freed after a free of one's own" do
     pointer = Class.new(Handle) { def free = nil }.new(raw).tap(&:free)
     expect(pointer.inspect).to match(address).and match(/\bfreed\b/)

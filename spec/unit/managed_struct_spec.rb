@@ -69,8 +69,7 @@ RSpec.describe SafePointer::ManagedStruct do
       struct = type.new(Oracle.create).tap(&:free)
       expect { struct[:items][0] }.to raise_error(FFI::NullPointerError)
       expect { struct[:text].to_s }.to raise_error(FFI::NullPointerError)
-      # A part of NULL that is not at its start: ffi refuses it in other words.
-      expect { struct[:inner][:value] }.to raise_error(RuntimeError)
+      expect { struct[:inner][:value] }.to raise_error(FFI::NullPointerError)
     end
 
     it "is null, and passes NULL by reference" do

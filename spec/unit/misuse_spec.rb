@@ -82,4 +82,22 @@ RSpec.describe "misuse of the constructor" do
     end
     expect(log).to eq [TypeError, :released, true]
   end
+
+  # What an error says may come from a method of the program's, and whatever comes out of that goes on its way.
+  {
+    "freed_by_parent without a parent" => ->(type) { type.new(FFI::Pointer.new(64), freed_by_parent: true) },
+    "a parent that is none" => ->(type) { type.new(FFI::Pointer.new(64), parent: 1) },
+    "a parent that is released" => lambda { |type|
+      type.new(FFI::Pointer.new(64), parent: Handle.new(Oracle.create).tap(&:free))
+    },
+    "a size that is none" => ->(type) { type.new(FFI::Pointer.new(64), size: "large") },
+    "a negative size" => ->(type) { type.new(FFI::Pointer.new(64), size: -1) },
+    "a policy that is none" => ->(type) { type.new(FFI::Pointer.new(64), fork_policy: :never) },
+    "a queue that is none" => ->(type) { type.new(FFI::Pointer.new(64), release_queue: []) }
+  }.each do |what, misuse|
+    it "loses no jump out of the name of the class: #{what}" do
+      type = Class.new(Handle) { def self.to_s = throw(:out, :thrown) }
+      expect(catch(:out) { misuse.call(type) }).to be :thrown
+    end
+  end
 end

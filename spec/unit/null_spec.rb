@@ -60,4 +60,21 @@ RSpec.describe "a SafePointer on NULL" do
   it "still needs a release" do
     expect { SafePointer.new(FFI::Pointer::NULL) }.to raise_error(RuntimeError, "no release method defined")
   end
+
+  it "destroys no children: they are released by themselves" do
+    log = in_child do |events|
+      parent = Handle.new(FFI::Pointer::NULL)
+      children = %i[first second].map { |name| Handle.new(events.raw(name), parent: parent, freed_by_parent: true) }
+      parent.free
+      events << children.map(&:freed?)
+      children.first.free
+    end
+    expect(log).to eq [[false, false], %i[released first], %i[released second]]
+  end
+
+  it "has no size that counts" do
+    pointer = Handle.new(FFI::Pointer::NULL, size: 1 << 20)
+    expect { pointer.free }.not_to(change { SafePointer.stats[:bytes] })
+    expect(SafePointer.stats[:bytes]).to be < 1 << 20
+  end
 end

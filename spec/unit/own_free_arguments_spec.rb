@@ -84,6 +84,14 @@ RSpec.describe "a free of one's own, with arguments" do
     end
   end
 
+  it "gets one that is no Object" do
+    log = in_child do |events|
+      type = Class.new(Handle) { define_method(:free) { |*arguments, fast: true| events << [arguments.size, fast] } }
+      type.new(events.raw).free(BasicObject.new)
+    end
+    expect(log).to eq [[1, true]]
+  end
+
   it "is not released by a call with too many" do
     log = in_child do |events|
       type = Class.new(Handle) { define_method(:free) { |mode| events << mode and super() } }

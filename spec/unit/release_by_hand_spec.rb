@@ -107,6 +107,11 @@ RSpec.describe "the release of a class, called by hand" do
     expect(log).to eq [:entered, "busy", [nil, nil, true]]
   end
 
+  it "is the class's own affair where it takes no pointer" do
+    type = Class.new(SafePointer) { def self.release = "1.2.3" }
+    expect(type.release).to eq "1.2.3"
+  end
+
   it "does nothing inside the release of the same pointer" do
     log = in_child do |events|
       pointer = nil

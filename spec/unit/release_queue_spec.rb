@@ -15,6 +15,14 @@ RSpec.describe SafePointer::ReleaseQueue do
     expect(queue).to have_attributes(size: 0, empty?: true, high_water: 0, closed?: false, drain: 0)
   end
 
+  it "has nothing to do for pointers that were given away" do
+    types = [Handle, NativeHandle].map { |type| Class.new(type) }
+    types.each { |type| type.release_queue(queue) }
+    out_of_reach { types.each { |type| Oracle.free(type.new(Oracle.create).detach) } }
+    full_gc
+    expect(queue).to be_empty
+  end
+
   it "knows how many wait, and how many ever did" do
     fill(queue, 5)
     expect(queue).to have_attributes(size: 5, empty?: false, high_water: 5)

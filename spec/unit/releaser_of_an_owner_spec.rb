@@ -27,6 +27,27 @@ RSpec.describe SafePointer::Releaser, ".new" do
     expect(log).to eq [:released, :freed]
   end
 
+  [[], [8]].each do |arguments|
+    it "does not keep the end of its thread from one that calls it with #{arguments}" do
+      log = in_child do |events|
+        releaser = SafePointer::Releaser.new(events.raw, ->(_) { Thread.exit })
+        events << Thread.new do
+          releaser.call(*arguments)
+          :went_on
+        end.value
+      end
+      expect(log).to eq [nil]
+    end
+  end
+
+  it "has a throw come out of a call without an id" do
+    log = in_child do |events|
+      releaser = SafePointer::Releaser.new(events.raw, ->(_) { throw :out, :thrown })
+      events << catch(:out) { releaser.call }
+    end
+    expect(log).to eq [:thrown]
+  end
+
   it "hands the release the very object it was given" do
     handed = []
     raw = Oracle.create

@@ -101,4 +101,12 @@ RSpec.describe SafePointer::Releaser do
     expect { releaser.clone }.to raise_error(StandardError)
     expect { Marshal.dump(releaser) }.to raise_error(TypeError)
   end
+
+  it "asks what is no name of a variable for none" do
+    name = Object.new
+    def name.to_s = throw(:out)
+    releaser = SafePointer::Releaser.new(FFI::Pointer.new(64), ->(_) {})
+    expect { releaser.instance_variable_get(name) }.to raise_error(TypeError, /is not a symbol nor a string/)
+    expect { releaser.instance_variable_set(name, 1) }.to raise_error(TypeError, /is not a symbol nor a string/)
+  end
 end

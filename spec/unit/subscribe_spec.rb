@@ -99,15 +99,67 @@ RSpec.describe SafePointer, ".subscribe" do
     expect(log).to eq [:created]
   end
 
-  it "tells nothing of what a subscriber does with pointers itself" do
+  {
+    "itself" => ->(work) { work.call },
+    "in a fiber" => ->(work) { Fiber.new(&work).resume },
+    "in a fiber that it wakes with an error" => lambda { |work|
+      fiber = Fiber.new { Fiber.yield rescue work.call }
+      fiber.resume
+      fiber.raise("wake")
+    },
+    "in an enumerator" => ->(work) { Enumerator.new { |results| results << work.call }.next },
+    "in a fiber of an enumerator" => ->(work) { Enumerator.new { |out| out << Fiber.new(&work).resume }.peek }
+  }.each do |where, run|
+    it "tells nothing of what a subscriber does with pointers #{where}" do
+      log = []
+      subscription = SafePointer.subscribe do |event|
+        log << event.name
+        next if log.size > 2
+
+        run.call(-> { Handle.new(Oracle.create).free or Oracle.free(NativeHandle.new(Oracle.create).detach) })
+      end
+      Handle.new(Oracle.create).free
+      expect(log).to eq %i[created released]
+    ensure
+      subscription.unsubscribe
+    end
+  end
+
+  {
+    Handle => ->(raw) { Handle.new(raw) },
+    NativeHandle => ->(raw) { NativeHandle.new(raw) },
+    SafePointer::Releaser => ->(raw) { SafePointer::Releaser.attach(Object.new, raw, Oracle.method(:free)) }
+  }.each do |type, make|
+    it "tells nothing of what becomes of a pointer that a subscriber has made: #{type}" do
+      made = []
+      log = events do |told|
+        subscription = SafePointer.subscribe { made << make.call(Oracle.create) }
+        pointer = Handle.new(Oracle.create)
+        subscription.unsubscribe
+        made.each(&:free)
+        told << [made.size]
+        pointer.free
+      end
+      expect(log.map(&:first)).to eq [:created, 1, :released]
+    end
+  end
+
+  it "tells what the other fibers of a thread do while one is suspended in a subscriber" do
     log = []
+    raw = Oracle.create
     subscription = SafePointer.subscribe do |event|
       log << event.name
-      Handle.new(Oracle.create).free
-      Fiber.new { Handle.new(Oracle.create).free }.resume
+      if event.address == raw.address
+        Fiber.yield
+        Handle.new(Oracle.create).free
+      end
     end
+    fiber = Fiber.new { Handle.new(raw).free }
+    fiber.resume
     Handle.new(Oracle.create).free
-    expect(log).to eq %i[created released]
+    log << :resumed
+    2.times { fiber.resume }
+    expect(log).to eq %i[created created released resumed released]
   ensure
     subscription.unsubscribe
   end

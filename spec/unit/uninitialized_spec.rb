@@ -95,3 +95,9 @@ RSpec.describe "a second initialize of a SafePointer" do
     expect { pointer.send(:initialize, Oracle.create) }.to raise_error(RuntimeError, /Handle/)
   end
 end
+
+RSpec.describe "a managed struct without its initialize" do
+  it "raises where it is cleared, as ffi's do" do
+    expect { SafePointer::ManagedStruct.allocate.clear }.to raise_error(NoMethodError)
+  end
+end

@@ -45,6 +45,17 @@ RSpec.describe SafePointer, ".warnings" do
         [first, second].each(&:free)
       end
 
+      # An address here has more digits than are asked for, so it has no zeros in front.
+      it "give an address as many digits as pointers have: #{type}" do
+        allow(FFI::Pointer).to receive(:size).and_return(4)
+        SafePointer.warnings[:second_owner] = true
+        first = type.new(raw)
+        second = nil
+        text = "Handle address=0x#{raw.address.to_s(16)} is owned already, by #{type}"
+        expect { second = Handle.new(raw) }.to warning(__LINE__, text)
+        [first, second].each(&:free)
+      end
+
       it "name where the first owner was made, if that is traced: #{type}" do
         SafePointer.trace = SafePointer.warnings[:second_owner] = true
         first = type.new(raw)
@@ -75,6 +86,44 @@ RSpec.describe SafePointer, ".warnings" do
           expect { second = type.new(raw) }.to silent
           second.free
         end
+      end
+    end
+
+    [Handle, NativeHandle].each do |type|
+      # Whoever freed the memory, malloc hands it out again.
+      it "are not given where the first has autorelease off: C may have freed its memory: #{type}" do
+        SafePointer.warnings[:second_owner] = true
+        first = type.new(raw).tap { |pointer| pointer.autorelease = false }
+        second = nil
+        expect { second = type.new(raw) }.to silent
+        [first, second].each(&:free)
+      end
+
+      it "are given where autorelease is on again: #{type}" do
+        SafePointer.warnings[:second_owner] = true
+        first = type.new(raw).tap { |pointer| [false, true].each { |on| pointer.autorelease = on } }
+        second = nil
+        expect { second = type.new(raw) }.to warning(__LINE__, ".* is owned already, by #{type}")
+        [first, second].each(&:free)
+      end
+
+      it "name the others of several where one has autorelease off: #{type}" do
+        Oracle.reference(raw)
+        first = type.new(raw).tap { |pointer| pointer.autorelease = false }
+        SafePointer.warnings[:second_owner] = true
+        second = SafePointer.new(raw, Oracle.method(:free))
+        third = nil
+        expect { third = type.new(raw) }.to warning(__LINE__, ".* is owned already, by SafePointer")
+        [first, second, third].each(&:free)
+      end
+
+      it "know again what was detached with autorelease off: #{type}" do
+        SafePointer.warnings[:second_owner] = true
+        type.new(raw).tap { |pointer| pointer.autorelease = false }.detach
+        first = type.new(raw)
+        second = nil
+        expect { second = type.new(raw) }.to warning(__LINE__, ".* is owned already, by #{type}")
+        [first, second].each(&:free)
       end
     end
 

@@ -1,0 +1,24 @@
+# frozen_string_literal: true
+
+require "open3"
+require "rbconfig"
+
+# The program of an example.
+module ExampleProgram
+  ROOT = File.expand_path("../..", __dir__)
+
+  # Runs it to its end. Returns what it has printed, and how it went.
+  def self.run(name, *arguments)
+    program = File.join(ROOT, "examples", name, "run.rb")
+    Open3.capture2e(RbConfig.ruby, "-I", File.join(ROOT, "lib"), program, *arguments)
+  end
+end
+
+# Runs the program once, into @output and @status.
+RSpec.shared_context "with the program of an example" do |name|
+  before(:context) { @output, @status = ExampleProgram.run(name) }
+
+  it "ends well" do
+    expect(@status).to be_success, @output
+  end
+end

@@ -1,0 +1,125 @@
+# frozen_string_literal: true
+
+# One finalizer releases what GC finds dead, and what is left at exit: whatever a release or the program does to it, the
+# others are released.
+#
+# Under stress nothing is left for one collection to find.
+RSpec.describe "the finalizer", unless: GCLevel::CURRENT == "stress" do
+  # Ruby drops what comes out of a finalizer, and shows it. Where that is a throw, showing it is a segmentation fault.
+  # The end of a thread is one: what has begun does not begin again.
+  {
+    "throws" => [-> { throw :out }, 66],
+    "ends its thread" => [-> { Thread.exit }, 1]
+  }.each do |what, (ending, reports)|
+    it "releases all that one collection found where each third release #{what}, and reports that" do
+      log = in_child do |events|
+        SafePointer.on_release_error { |error, info| events << [error.class, info[:class]] }
+        count = 0
+        release = lambda { |raw|
+          Oracle.free(raw)
+          ending.call if ((count += 1) % 3).zero?
+        }
+        out_of_reach { 200.times { SafePointer.new(events.raw, release) } }
+        # Not on the main thread, which a catch of RSpec's is on.
+        Thread.new { catch(:out) { GCLevel.collect } }.join
+        events << [:due, SafePointer::ReleaseQueue.default.size] << [:most, count > 190]
+      end
+      # A stale word on a stack may have kept some to the end of the process.
+      expect(log.tally).to eq(:released => 200, [LocalJumpError, SafePointer] => reports, [:due, 0] => 1, [:most, true] => 1)
+    end
+  end
+
+  # What a release leaves in `$!` meets what the next one rescues.
+  it "releases all that one collection found where the report of each third error ends its thread" do
+    log = in_child do |events|
+      count = 0
+      SafePointer.on_release_error { |*| Thread.exit if ((count += 1) % 3).zero? }
+      release = lambda { |raw|
+        Oracle.free(raw)
+        raise "refused"
+      }
+      out_of_reach { 200.times { SafePointer.new(events.raw, release) } }
+      $VERBOSE = nil
+      Thread.new { GCLevel.collect }.join
+      events << [:due, SafePointer::ReleaseQueue.default.size] << [:most, count > 190]
+    end
+    expect(log.tally).to eq(:released => 200, [:due, 0] => 1, [:most, true] => 1)
+  end
+
+  it "leaves the exception alone that the program has rescued, where releases throw" do
+    log = in_child do |events|
+      SafePointer.on_release_error { |*| nil }
+      release = lambda { |raw|
+        Oracle.free(raw)
+        throw :out
+      }
+      out_of_reach { 200.times { SafePointer.new(events.raw, release) } }
+      Thread.new do
+        raise IOError, "of the program"
+      rescue IOError
+        catch(:out) { GCLevel.collect }
+        events << $!.message
+      end.join
+    end
+    expect(log).to eq [*[:released] * 200, "of the program"]
+  end
+
+  it "releases what dies while the program keeps every plain object that Ruby tells of" do
+    log = in_child do |events|
+      pointers = []
+      out_of_reach { 10.times { pointers << Handle.new(events.raw) } }
+      objects = ObjectSpace.each_object(Object).select { |object| object.instance_of?(Object) }
+      out_of_reach { pointers.clear }
+      full_gc
+      events << [:collected, objects.empty?]
+    end
+    expect(log).to eq [*[:released] * 10, [:collected, false]]
+  end
+
+  describe "at exit" do
+    it "releases what was made after the program has undefined the finalizers of all objects" do
+      child = run_ruby(<<~RUBY)
+        ObjectSpace.each_object { |object| ObjectSpace.undefine_finalizer(object) unless object.frozen? }
+        $handles = Array.new(3) { Handle.new(events.raw) }
+        events << :end
+      RUBY
+      expect(child).to be_quiet
+      expect(child.events).to eq [:end, *[:released] * 3]
+    end
+
+    it "releases nothing before other finalizers are over, whoever calls it" do
+      child = run_ruby(<<~RUBY)
+        $finalizer = ObjectSpace.each_object(SafePointer.send(:const_get, :Finalizer)).first
+        $handle = Handle.new(events.raw)
+        $owners = Array.new(10) { Object.new }
+        $owners.each do |owner|
+          ObjectSpace.define_finalizer(owner, proc do
+            [[], [nil], [false], [0], [-1]].each { |arguments| $finalizer.call(*arguments) }
+            events << $handle.freed?
+          end)
+        end
+      RUBY
+      expect(child).to be_quiet
+      expect(child.events).to eq [*[false] * 10, :released]
+    end
+
+    {
+      "each_object raises" => "ObjectSpace.define_singleton_method(:each_object) { |*| raise 'refused' }",
+      "there is no ObjectSpace" => "Object.send(:remove_const, :ObjectSpace)",
+      "an enumerator makes no Array" => "Enumerator.define_method(:to_a) { |*| raise 'refused' }",
+      "no other finalizer can be defined" =>
+        "finalizer = ObjectSpace.each_object(SafePointer.send(:const_get, :Finalizer)).first; " \
+        "finalizer.define_singleton_method(:respond_to?) { |*| caller.none?(/call'/) }"
+    }.each do |what, change|
+      it "releases what is left, parents after children, where #{what}" do
+        child = run_ruby(<<~RUBY)
+          $VERBOSE = nil
+          $parent = Handle.new(events.raw(:parent))
+          $child = Handle.new(events.raw(:child), parent: $parent)
+          at_exit { #{change} }
+        RUBY
+        expect(child.events).to eq [%i[released child], %i[released parent]]
+      end
+    end
+  end
+end

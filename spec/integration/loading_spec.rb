@@ -1,0 +1,33 @@
+# frozen_string_literal: true
+
+require "open3"
+require "rbconfig"
+
+# Other threads go on while the gem is loaded.
+RSpec.describe "require \"safe_pointer\"" do
+  it "lets another thread fork at every moment" do
+    program = <<~'RUBY'
+      require "ffi"
+      require "support/interleavings"
+
+      # Whether Ruby calls something of ours when it forks.
+      def hooked?
+        Process.singleton_class.ancestors.any? { |ancestor| ancestor.name.to_s.start_with?("SafePointer") }
+      end
+
+      loading = Thread.current
+      statuses = []
+      trace = TracePoint.new(:line, :c_call, :c_return) do
+        next unless Thread.current.equal?(loading) && hooked?
+
+        Interleavings.elsewhere { statuses << Process.wait2(fork { exit!(7) }).last.exitstatus }
+        trace.disable if statuses.size == 20
+      end
+      trace.enable { require "safe_pointer" }
+      p statuses.uniq
+    RUBY
+    path = $LOAD_PATH.flat_map { |directory| ["-I", directory] }
+    output, status = Open3.capture2e(RbConfig.ruby, *path, "-e", program)
+    expect([output, status.success?]).to eq ["[7]\n", true]
+  end
+end
