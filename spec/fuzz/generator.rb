@@ -1,0 +1,280 @@
+# frozen_string_literal: true
+
+module Fuzz
+  # Makes a program of a seed. What it knows of the program so far is which names there are, not what they stand for: a
+  # program may well free twice, or use what is gone.
+  class Generator
+    # How often which step comes, in the program and in blocks.
+    WEIGHTS = {
+      make: 60, free_it: 26, drop: 10, use: 16, detach: 4, autorelease: 3, parent: 9, by_hand: 6, close: 6,
+      singleton: 4,
+      size: 4, ask: 10, collect: 7, define: 8, thread: 7, join: 5, kill: 2, interrupt: 2, pass: 3, fiber: 7, resume: 12,
+      yield_fiber: 4, queue: 2, drain: 2, close_queue: 1, fork_it: 2, at_exit_do: 2, trap_do: 2, stub: 5, stress_do: 1,
+      trace_point: 1, trace: 1, subscribe: 1, warn_of: 1, handle_errors: 1, look: 1, registry: 1, register: 2,
+      unregister: 1, replace: 1, open_it: 4, null: 2, freeze_it: 2, leave: 1
+    }.freeze
+    # FFI::AutoPointer as ffi has it: there the rest does not exist.
+    STOCK = %i[make free_it drop by_hand autorelease ask collect define thread join pass].freeze
+    # What is no pointer, but has one.
+    OTHERS = %i[owner record].freeze
+    BLOCKS = %i[open_it use thread fiber fork_it at_exit_do trap_do stub stress_do trace_point].freeze
+
+    def initialize(seed, on: "pointer")
+      @seed = seed
+      @on = on
+      @random = Random.new(seed)
+      @names = Hash.new { |names, letter| names[letter] = [] }
+      @classes = {}
+      @types = {}
+      @stock = []
+      @number = 0
+      @depth = 0
+    end
+
+    def program
+      start = beginning + Array.new(1 + @random.rand(3)) { define }
+      body = Array.new(4 + @random.rand(30)) { any }
+      body << step(:leave, how: pick(%i[exit raise])) if chance(20) && @on != "autopointer"
+      Program.new([*start, *body].compact, @seed)
+    end
+
+    private
+
+    def beginning
+      case @on
+      when "replaced" then [step(:replace, as: name("A"))]
+      when "middle" then before_replacement
+      else []
+      end
+    end
+
+    # Classes and pointers of ffi's own, with which nothing is done until they are taken over.
+    def before_replacement
+      @on = "autopointer"
+      steps = Array.new(1 + @random.rand(2)) { define }
+      @classes.each_value { |arguments| steps.find { |one| one.makes == arguments[:as] }.arguments[:release] = :plain }
+      steps += Array.new(1 + @random.rand(4)) { make }
+      steps += Array.new(@random.rand(2)) { chance(2) ? collect : of_pointer(:drop) }
+      @on = "pointer"
+      @stock = [*@classes.keys, *@names["x"]]
+      [*steps.compact, step(:replace, as: name("A"))]
+    end
+
+    def pick(list) = list.sample(random: @random)
+    def chance(one_in) = @random.rand(one_in).zero?
+
+    def step(operation, body: nil, **arguments)
+      Step.new(@number += 1, operation, in_time(arguments.compact), body)
+    end
+
+    # What deals with ffi's own comes after their replacement.
+    def in_time(arguments)
+      return arguments if @names["A"].empty? || !arguments.values.intersect?(@stock)
+
+      arguments.merge(after: @names["A"].first)
+    end
+
+    def name(letter)
+      made = :"#{letter}#{@names[letter].size + 1}"
+      @names[letter] << made
+      made
+    end
+
+    def weights
+      @weights ||= @on == "autopointer" ? WEIGHTS.slice(*STOCK) : WEIGHTS
+    end
+
+    def any
+      return if @depth > 3
+
+      at = @random.rand(weights.values.sum)
+      operation = weights.find { |_, weight| (at -= weight).negative? }.first
+      return block(operation) if BLOCKS.include?(operation)
+
+      respond_to?(operation, true) ? send(operation) : of_pointer(operation)
+    end
+
+    def block(operation)
+      number = @number += 1
+      arguments = send(:"#{operation}_arguments") or return
+      @depth += 1
+      body = Array.new(1 + @random.rand(5)) { any }.compact
+      @depth -= 1
+      Step.new(number, operation, in_time(arguments), body)
+    end
+
+    def use_arguments
+      x = proper
+      x && { of: x, last: (pick(%i[raise throw break]) if chance(4)) }.compact
+    end
+
+    def open_it_arguments
+      type = pick(@classes.keys.select { |one| origin_of(one) == :safe }) or return
+      x = name("x")
+      @types[x] = type
+      { class: type, **options.except(:freed_by_parent), as: x }.compact
+    end
+
+    def null = step(:null, class: pick(@classes.keys))
+    def leave = chance(3) ? step(:leave, how: pick(%i[exit raise])) : nil
+
+    def thread_arguments = { as: name("t") }
+    def fiber_arguments = { as: name("f") }
+    def fork_it_arguments = @depth.zero? ? {} : nil
+    def at_exit_do_arguments = {}
+    def trap_do_arguments = @depth.zero? ? {} : nil
+    def stress_do_arguments = {}
+    def trace_point_arguments = { events: pick([%i[call return], %i[c_call], %i[c_return raise], %i[line]]) }
+
+    def stub_arguments
+      type = pick(@classes.keys) or return
+      return if @classes[type][:form] == :prepend || @classes[type][:release] == :private
+
+      { class: type, name: pick(%i[free free release]), how: pick(%i[alias define]) }
+    end
+
+    # --- classes
+
+    def define
+      base = pick(@classes.keys) if chance(4)
+      arguments = { as: nil, base: base || origin, release: pick(releases), free: (pick(frees) unless chance(3)) }
+      arguments[:release] = nil if base && chance(2)
+      arguments[:form] = pick([nil, nil, :define_method, :arguments, :include, :prepend]) if arguments[:free]
+      unless @on == "autopointer"
+        arguments[:close] = pick(%i[direct super]) if chance(4)
+        arguments[:queue] = pick(@names["Q"]) if chance(4)
+        arguments[:discard] = true if chance(8)
+        arguments[:also] = pick(@names["x"]) if chance(8)
+      end
+      arguments[:as] = name("C")
+      @classes[arguments[:as]] = arguments
+      step(:define, **arguments)
+    end
+
+    def origin
+      case @on
+      when "autopointer" then :auto
+      when "replaced" then @names["A"].first
+      else pick([:safe, :safe, :safe, *@names["A"]])
+      end
+    end
+
+    # The quiet ones are more frequent.
+    def releases
+      all = Source::RELEASES.keys + [:private, :native, :native, :plain, :plain, :plain]
+      @on == "autopointer" ? %i[plain raises_after] : all
+    end
+
+    def frees
+      @on == "autopointer" ? %i[direct super] : Source::FREES.keys + %i[direct super super]
+    end
+
+    # Whether the class, or one it inherits from, has what is asked for.
+    def has?(type, part)
+      definition = @classes[type] or return false
+      definition[part] || (has?(definition[:base], part) if @classes.key?(definition[:base]))
+    end
+
+    def origin_of(type) = @classes.key?(type) ? origin_of(@classes[type][:base]) : type
+
+    def replace = @names["A"].empty? && @depth.zero? ? step(:replace, as: name("A")) : nil
+    def queue = step(:queue, as: name("Q"), thread: chance(3))
+    def drain = (q = pick(@names["Q"])) && step(:drain, of: q, max: chance(3) ? @random.rand(3) : nil)
+    def close_queue = (q = pick(@names["Q"])) && chance(2) ? step(:close_queue, of: q) : nil
+
+    # --- pointers
+
+    def make
+      type = pick([*@classes.keys, *@classes.keys, nil])
+      type = pick(OTHERS) if type.nil? && chance(2) && @on == "pointer"
+      by = pick(Source::CALLABLES.keys + [:block]) if type.nil? || (!OTHERS.include?(type) && chance(6))
+      by = :method if by == :block && type && @on != "pointer"
+      # A block is the last choice.
+      by = nil if (by == :block && type) || (by == :raising && @on == "autopointer")
+      return if @on == "autopointer" && type.nil?
+
+      arguments = { class: type, by: by, **(@on == "autopointer" ? {} : options) }
+      arguments[:as] = name("x")
+      @types[arguments[:as]] = type
+      step(:make, **arguments)
+    end
+
+    def options
+      parent = pick(ties.last(6)) if chance(3)
+      {
+        parent: parent, freed_by_parent: (true if parent && chance(5)),
+        size: (pick([0, 1, 4096, 1 << 24]) if chance(5)),
+        release_queue: (pick(@names["Q"]) if chance(6)), fork_policy: (pick(%i[release discard]) if chance(10))
+      }
+    end
+
+    def ties = @names["x"].reject { |x| @types[x] == :owner }
+
+    def pointer
+      names = @names["x"]
+      names = names.select { |x| yield(x, @types[x]) } if block_given?
+      # What was made lately is more likely to be there.
+      chance(3) ? pick(names) : pick(names.last(4))
+    end
+
+    def of_pointer(operation)
+      x = pointer { |_, type| !OTHERS.include?(type) || %i[free_it drop].include?(operation) }
+      x && step(operation, of: x)
+    end
+
+    def by_hand
+      x = pointer { |one, type| @classes.key?(type) && has?(type, :release) != :private && !callable?(one) }
+      x && step(:by_hand, of: x)
+    end
+
+    def callable?(_) = false
+
+    def close = (x = pointer { |_, type| has?(type, :close) }) && step(:close, of: x)
+
+    def singleton
+      x = pointer { |_, type| !OTHERS.include?(type) && !has?(type, :free) }
+      x && step(:singleton, of: x, super: chance(2))
+    end
+
+    def proper = pointer { |_, type| !OTHERS.include?(type) }
+
+    def autorelease = (x = proper) && step(:autorelease, of: x, on: chance(3))
+    def parent = (x = proper) && step(:parent, of: x, parent: chance(5) ? nil : pick(ties))
+    def size = (x = proper) && step(:size, of: x, to: pick([0, 64, 1 << 20]))
+
+    def ask
+      names = %i[read_int inspect]
+      names += %i[address freed? null? detached? autorelease?] unless @on == "autopointer"
+      x = proper
+      x && step(:ask, of: x, name: pick(names))
+    end
+
+    # --- the rest
+
+    def join = (t = pick(@names["t"])) && step(:join, of: t)
+    def kill = (t = pick(@names["t"])) && step(:kill, of: t)
+    def interrupt = (t = pick(@names["t"])) && step(:interrupt, of: t)
+    def pass = step(:pass)
+    def resume = (f = pick(@names["f"])) && step(:resume, of: f)
+    def yield_fiber = step(:yield_fiber)
+    def collect = step(:collect, how: pick(%i[start minor minor compact]))
+    def trace = step(:trace, on: chance(2))
+    def subscribe = step(:subscribe)
+    def warn_of = step(:warn_of, name: pick(%i[second_owner freed_by_gc self_capture]), on: !chance(3))
+    def handle_errors = step(:handle_errors)
+    def look = step(:look, at: pick(%i[stats live]))
+    def registry = step(:registry, as: name("R"))
+
+    def register
+      target = pointer
+      registry = pick(@names["R"])
+      target && registry && step(:register, of: registry, pointer: target, held: "h#{@number}")
+    end
+
+    def unregister
+      target = pointer
+      registry = pick(@names["R"])
+      target && registry && step(:unregister, of: registry, pointer: target)
+    end
+  end
+end
