@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "open3"
+require_relative "gnuplot"
 
 # The table as a picture, drawn by gnuplot.
 class Chart
@@ -16,10 +16,7 @@ class Chart
 
   # As SVG.
   def save(path)
-    _, status = Open3.capture2("gnuplot", stdin_data: script(path))
-    status.success? or abort "gnuplot could not draw the chart."
-  rescue Errno::ENOENT
-    abort "A chart takes gnuplot. Install it with your package manager."
+    Gnuplot.run(script(path))
   end
 
   private

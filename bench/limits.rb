@@ -10,9 +10,9 @@ module Limits
     "free of its own" => { "release" => 0.72, "native" => 0.82 }
   }.freeze
   UNTYPED = {
-    "create and free" => { "release" => 0.68, "callable" => 0.75, "native" => 0.41 },
-    "create and leave to GC" => { "release" => 0.68, "native" => 0.41 },
-    "free of its own" => { "release" => 0.90, "native" => 0.97 }
+    "create and free" => { "release" => 0.68, "callable" => 0.75, "native" => 0.44 },
+    "create and leave to GC" => { "release" => 0.71, "native" => 0.41 },
+    "free of its own" => { "release" => 0.95, "native" => 1.06 }
   }.freeze
   ALL = Gem::Version.new(FFI::VERSION) >= Gem::Version.new("1.16") ? TYPED : UNTYPED
 

@@ -11,7 +11,7 @@ require_relative "runner"
 require_relative "table"
 require_relative "chart"
 require_relative "limits"
-require_relative "readme"
+require_relative "performance_page"
 
 options = {
   rounds: 15, count: 100_000, live: 1_000_000, grow: 10_000_000, instructions: false, check: false, chart: false,
@@ -26,7 +26,7 @@ OptionParser.new do |parser|
   parser.on("--instructions", "count instructions with valgrind, instead of measuring time")
   parser.on("--check", "count instructions where there is a limit for them, and fail if it is exceeded")
   parser.on("--chart", "draw a chart with gnuplot, too")
-  parser.on("--publish", "the same, and put table and chart into bench/results and the README")
+  parser.on("--publish", "the same, and put both into bench/results, and the table into docs/performance.md")
 end.parse!(into: options)
 options[:instructions] ||= options[:check]
 options[:chart] ||= options[:publish]
@@ -143,9 +143,9 @@ end
 
 results = Bench.new(options).run
 table = Table.new(results, options)
-path = table.save(options[:publish] ? Readme::RESULTS : File.expand_path("../tmp/bench", __dir__))
+path = table.save(options[:publish] ? PerformancePage::RESULTS : File.expand_path("../tmp/bench", __dir__))
 Chart.new(table, table.title).save("#{path}.svg") if options[:chart]
-Readme.new.insert(File.basename(path)) if options[:publish]
+PerformancePage.new.insert(File.basename(path)) if options[:publish]
 puts table
 warn "Saved as #{path.delete_prefix("#{Dir.pwd}/")}.*"
 Limits.check(table) if options[:check]

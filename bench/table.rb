@@ -83,8 +83,9 @@ class Table
                 *[ffi, more].flat_map { |seconds, bytes| [seconds * 1e3, bytes / 1e6] })]
   end
 
+  # Without blanks in its second row, which rdoc would take for text.
   def table(titles, rows)
-    [row(["", *titles]), row(["---", *titles.map { "---:" }]), *rows]
+    [row(["", *titles]), "|#{["---", *titles.map { "---:" }].join("|")}|", *rows]
   end
 
   def meta

@@ -1,14 +1,15 @@
 # frozen_string_literal: true
 
-# The tables in the README, each between a comment that names the file in bench/results it comes from, and the next
-# comment.
-class Readme
-  PATH = File.expand_path("../README.md", __dir__)
+# The tables in docs/performance.md, each between a comment that names the file in bench/results it comes from, and the
+# next comment.
+class PerformancePage
+  PATH = File.expand_path("../docs/performance.md", __dir__)
   RESULTS = File.expand_path("results", __dir__)
   TABLE = %r{<!-- bench/results/(?<name>\S+)\.md -->\n(?<table>.*?)<!-- end -->}m
 
-  def initialize(text = File.read(PATH, encoding: "UTF-8"))
-    @text = text
+  def initialize(path = PATH)
+    @path = path
+    @text = File.read(path, encoding: "UTF-8")
   end
 
   # The tables, by the names of their files.
@@ -18,9 +19,9 @@ class Readme
 
   # Puts the table `name` in the place of the one that is there.
   def insert(name)
-    tables.key?(name) or abort "The README has no place for #{name}."
+    tables.key?(name) or abort "docs/performance.md has no place for #{name}."
     table = File.read(File.join(RESULTS, "#{name}.md"), encoding: "UTF-8").strip
     own = "<!-- bench/results/#{name}.md -->\n\n#{table}\n\n<!-- end -->"
-    File.write(PATH, @text.gsub(TABLE) { $~[:name] == name ? own : $~[0] })
+    File.write(@path, @text.gsub(TABLE) { $~[:name] == name ? own : $~[0] })
   end
 end
