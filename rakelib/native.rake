@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "rubygems/package"
+require_relative "licenses"
 
 # The gem for machines that cannot compile: the extension for each Ruby that Debian has, in lib/safe_pointer/3.4 and
 # so on. lib/safe_pointer/extension.rb loads the right one.
@@ -21,6 +22,10 @@ module NativeGem
     Dir["#{DIRECTORY}/lib/safe_pointer/*/safe_pointer.so"]
   end
 
+  def licenses
+    Dir["#{DIRECTORY}/licenses/*/*"]
+  end
+
   # What a machine may not have, that an extension wants of it.
   def excess(extension)
     libraries = `readelf --dynamic --wide #{extension}`.scan(/\(NEEDED\).*\[(.+)\]/).flatten
@@ -38,7 +43,7 @@ module NativeGem
       spec.extensions.clear
       spec.dependencies.reject! { |dependency| dependency.name == "rb_sys" }
       spec.files.reject! { |file| file.start_with?("ext/", "Cargo.") }
-      spec.files += extensions.map { |file| file.delete_prefix("#{DIRECTORY}/") }
+      spec.files += [*extensions, *licenses].map { |file| file.delete_prefix("#{DIRECTORY}/") }
     end
   end
 end
@@ -52,10 +57,19 @@ namespace :native do
       raise "#{extension} needs what not every machine has: #{excess.join(", ")}" unless excess.empty?
     end
   end
+
+  # MIT and its like ask that their texts go with what is compiled.
+  task :licenses do
+    crates = Crates.of(".", "--filter-platform", "x86_64-unknown-linux-gnu")
+    Licenses.new(crates).files.each do |name, file|
+      mkdir_p "#{NativeGem::DIRECTORY}/#{File.dirname(name)}", verbose: false
+      cp file, "#{NativeGem::DIRECTORY}/#{name}", verbose: false
+    end
+  end
 end
 
 desc "Build the gem that needs no compiler, for x86_64 Linux, into pkg (on Debian, as root)"
-task native: "native:compile" do
+task native: %w[native:compile native:licenses] do
   spec = NativeGem.specification
   (spec.files - Dir.glob("**/*", base: NativeGem::DIRECTORY)).each do |file|
     mkdir_p File.dirname("#{NativeGem::DIRECTORY}/#{file}"), verbose: false

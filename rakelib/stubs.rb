@@ -18,7 +18,7 @@ class Stubs
   SUPERCLASSES = {
     "ruby.class_object()" => nil,
     "ruby.exception_runtime_error()" => "RuntimeError",
-    "ffi::pointer_class(ruby)?" => "FFI::Pointer"
+    "superclass" => "FFI::Pointer"
   }.freeze
 
   # A Rust file.
@@ -30,23 +30,24 @@ class Stubs
     DEFINITION = %r{
       (?<comment> (?: ^[ ]*//(?!/).*\n )*)
       ^[ ]* (?: let\s(?<variable>\w+) (?::\s\w+)? \s=\s )?
-      (?: \w+ \n\s* \.singleton_class\(\)\? \n\s* \.define_private_method .* |
+      (?: namespace::define_(?<private>private_class) |
+        \w+ \n\s* \.singleton_class\(\)\? \n\s* \.define_private_method .* |
         (?<receiver>\w+) \. (?:
           define_(?<kind>class|module|error) \( "(?<type>\w+)" (?:,\s (?<superclass>.+?) )? \)\?; |
           const_set \( "(?<constant>\w+)" |
           (?<singleton>singleton_class) \(\)\?; |
-          funcall.*\("private_constant",\s\("(?<hidden>\w+)",\)\) |
           define_(?<scope>singleton_|private_|)method \( \s*
             "(?<method>[^"]+)", \s* \w+!\( (?<function>[\w:]+),\s (?<arity>-?\d) \)
         )
       )
     }x
 
-    attr_reader :stem
+    attr_reader :path, :stem
 
-    def initialize(path)
+    def initialize(directory, path)
+      @path = path
       @stem = File.basename(path, ".rs")
-      @text = File.read(path)
+      @text = File.read(File.join(directory, path))
     end
 
     # The function `name`, of the module itself or of a type in it.
@@ -66,7 +67,7 @@ class Stubs
   end
 
   # A class or module in the making.
-  Namespace = Struct.new(:keyword, :name, :superclass, :comment, :definitions, :hidden) do
+  Namespace = Struct.new(:keyword, :name, :superclass, :comment, :definitions) do
     def lines
       head = [keyword, name, *("<" if superclass), *superclass].join(" ")
       [*comment, head, *body.map { |line| line.empty? ? line : "  #{line}" }, "end"]
@@ -75,16 +76,16 @@ class Stubs
     # The classes in it come last.
     def body
       inner, methods = definitions.partition { |member| member.is_a?(Namespace) }
-      parts = methods + inner.reject(&:hidden).map(&:lines)
+      parts = methods + inner.map(&:lines)
       parts.flat_map { |lines| ["", *lines] }.drop(1)
     end
   end
 
   def initialize(directory)
-    @sources = Dir[File.join(directory, "**/*.rs")].sort.map { |path| Source.new(path) }
+    @sources = Dir["**/*.rs", base: directory].sort.map { |path| Source.new(directory, path) }
     @namespaces = { [] => Namespace.new(nil, nil, nil, [], []) }
-    # The one that defines SafePointer first.
-    @sources.partition { |source| source.stem == "pointer" }.flatten.each { |source| read(source) }
+    # Those of the ground floor first, of which one defines SafePointer.
+    @sources.partition { |source| source.path.start_with?("ruby/") }.flatten.each { |source| read(source) }
   end
 
   def to_s
@@ -97,12 +98,12 @@ class Stubs
     paths = { "ruby" => [], "class" => ["SafePointer"], "safe_pointer" => ["SafePointer"] }
     functions = {}
     source.definitions.each do |match|
+      paths[match[:variable]] = nil if match[:private]
       path = paths[match[:receiver]] or next
       case match.named_captures.compact.transform_keys(&:to_sym)
       in { type: String => name } then paths[match[:variable]] = enter(path, name, match)
       in { constant: String => name } then add(path, comment(match), constant(name))
       in { singleton: String } then paths[match[:variable]] = nil
-      in { hidden: String => name } then @namespaces.fetch([*path, name]).hidden = true
       in { scope: "private_" } then next
       in { method: String } then add_method(path, match, source, functions)
       end

@@ -13,16 +13,16 @@ on_debian || fail "The roots are made of Debian's Rubies, with Debian's tools: $
 # bash carries on if the command that Ctrl-C ends has caught it.
 trap 'exit 130' INT
 
-# split_arguments RUBY... -- ARGUMENT...: sets $rubies, all if none is named, and $rspec_arguments.
+# split_arguments RUBY... -- ARGUMENT...: sets $rubies, all if none is named, and $spec_arguments.
 split_arguments() {
   rubies=()
   while [[ $# != 0 && $1 != -- ]]; do
     [[ " ${supported[*]} " == *" $1 "* ]] ||
-      fail "There is no Ruby $1 in the matrix, only: ${supported[*]}. Arguments for rspec come after --."
+      fail "There is no Ruby $1 in the matrix, only: ${supported[*]}. Arguments for bin/specs come after --."
     rubies+=("$1")
     shift
   done
-  rspec_arguments=("${@:2}")
+  spec_arguments=("${@:2}")
   if [[ ${#rubies[@]} == 0 ]]; then rubies=("${supported[@]}"); fi
 }
 
