@@ -46,7 +46,7 @@ RSpec.describe "The code in the documents" do
 
   blocks.select { |block| block.language == "ruby" }.each do |block|
     it "runs, and does as it says: #{block}" do
-      world = WORLDS.of(block) or raise "this block has no world in spec/docs/worlds.rb"
+      world = WORLDS.of(block) or raise "this block has no world in spec/docs/worlds"
       child = run_blocks(WORLDS.followed(block, blocks))
       expect(child.signal).to eq(world.signal), child.inspect
       expect(child).to be_quiet, child.inspect unless world.signal || world.stderr
@@ -57,7 +57,7 @@ RSpec.describe "The code in the documents" do
 
   blocks.select { |block| block.language == "sh" }.each do |block|
     it "runs: #{block}" do
-      world = WORLDS.of(block) or raise "this block has no world in spec/docs/worlds.rb"
+      world = WORLDS.of(block) or raise "this block has no world in spec/docs/worlds"
       if world.files
         output, status = run_shell(block, world.files)
         expect(status).to be_success, output

@@ -31,11 +31,29 @@ RSpec.describe "Rare calls" do
     handle.free
   end
 
+  it "clears a managed struct" do
+    type = Class.new(SafePointer::ManagedStruct) do
+      layout :number, :int
+      def self.release(raw) = Oracle.free(raw)
+    end
+    struct = type.new(Oracle.create.slice(0, type.size))
+    struct[:number] = 1
+    struct.clear
+    expect(struct[:number]).to eq 0
+    struct.pointer.free
+  end
+
   it "knows whether FFI::AutoPointer has been replaced" do
     expect(SafePointer.replaced_auto_pointer?).to be defined?(SafePointer::AutoPointer) ? true : false
   end
 
-  it "has a queue for C functions of classes that have none" do
-    expect(SafePointer::ReleaseQueue.default).to be_empty
+  # What Ruby sweeps after it has called the finalizer waits there. Nothing is swept once GC is off.
+  it "has a queue for what GC has found dead and no other queue is for" do
+    GC.disable
+    queue = SafePointer::ReleaseQueue.default
+    queue.drain
+    expect(queue).to be_empty
+  ensure
+    GC.enable
   end
 end

@@ -58,8 +58,8 @@ RSpec.describe "The signatures in sig/" do
   # With RBS::Test, in a process of its own. The collector has nothing to do with it.
   it "hold for every call in specs that call every method", if: GCLevel::CURRENT == "normal" do
     files = %w[
-      construction conversion detach family finalization_registry fork_policy managed_struct null release_queue releaser
-      size stats subscribe
+      construction conversion detach equality family family_errors family_freed_by_parent family_order family_refusals
+      finalization_registry fork_policy managed_struct null release_queue releaser size stats subscribe
     ].map { |name| "spec/unit/#{name}_spec.rb" }
     output = ruby("-S", "rspec", "--options", ".rspec", "--require", "./spec/docs/enforce", "--format", "progress",
                   *files, "spec/docs/rare_calls_spec.rb", "spec/docs/watching_calls_spec.rb")
