@@ -215,4 +215,11 @@ Parity.describe "differs in small things:" do
     expect(log).to eq differing(stock: [NoMethodError, NoMethodError],
                                 safe: [nil, :nothing_raised, false, :nothing_raised])
   end
+
+  it "a class has no copies" do
+    log = log_of do |events, base|
+      events << (error { Class.new(base).dup }) << (error { Class.new(base).clone })
+    end
+    expect(log.map { |raised, *| raised }).to eq differing(stock: [:nothing_raised] * 2, safe: [TypeError] * 2)
+  end
 end

@@ -65,4 +65,28 @@ RSpec.describe "copying a SafePointer" do
     end
     expect(log).to eq [[:released, :first], false, [:released, :second]]
   end
+
+  describe "of its class" do
+    classes = {
+      "a subclass" => Handle, "SafePointer" => SafePointer, "a ManagedStruct" => SafePointer::ManagedStruct,
+      "a class with a free of its own" => Class.new(Handle) { def free = super }
+    }
+
+    classes.each do |what, type|
+      copies.each do |how, copy|
+        it "is refused by #{how}, with what to do instead: #{what}" do
+          expect { copy.call(type) }.to raise_error(TypeError, "can't copy #{type}: inherit from it instead")
+        end
+      end
+    end
+
+    it "is refused of a subclass that exists when AutoPointer is replaced" do
+      log = in_child do |events|
+        type = Class.new(FFI::AutoPointer)
+        require "safe_pointer/auto_pointer"
+        [type, FFI::AutoPointer].each { |klass| (klass.clone rescue events << $!.class) }
+      end
+      expect(log).to eq [TypeError, TypeError]
+    end
+  end
 end

@@ -51,6 +51,16 @@ class SafePointer
         self
       end
 
+      # Ruby calls no hook for the copy of a class, and takes the new name of a method that is moved aside for the one
+      # that its `super` means.
+      def dup
+        raise TypeError, "can't copy #{self}: inherit from it instead"
+      end
+
+      def clone(**)
+        dup
+      end
+
       private
 
       # A method that passes keywords on with its arguments does so under its other name too.
