@@ -6,6 +6,9 @@ module Soak
   # The figures of the worker that stays, as a picture, drawn by gnuplot.
   class Chart
     PROCESS = "lasting worker"
+    # More than are drawn apart from each other.
+    POINTS = 1_000
+    private_constant :POINTS
 
     def initialize(samples, title)
       @samples = samples.select { |sample| sample.process == PROCESS }
@@ -42,8 +45,12 @@ module Soak
       GNUPLOT
     end
 
+    # Of samples that are one point, the highest figures: no peak is left out.
     def data
-      @samples.map { |sample| [sample.released.values.sum, sample.bytes / 1024.0 / 1024, sample.live].join(" ") }.join("\n")
+      @samples.each_slice((@samples.size / POINTS) + 1).map do |samples|
+        released = samples.last.released.values.sum
+        [released, samples.map(&:bytes).max / 1024.0 / 1024, samples.map(&:live).max].join(" ")
+      end.join("\n")
     end
   end
 end
