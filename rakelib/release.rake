@@ -56,7 +56,7 @@ namespace :release do
 
   desc "Push the gem for x86_64 Linux, after `rake release`"
   task native: "release:check" do
-    sh "gem", "push", "pkg/safe_pointer-#{Release.version}-x86_64-linux.gem"
+    sh "gem", "push", "pkg/safe_pointer-#{Release.version}-x86_64-linux-gnu.gem"
   end
 end
 

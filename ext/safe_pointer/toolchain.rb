@@ -20,6 +20,13 @@ module Toolchain
 
   module_function
 
+  # What is wrong with the Ruby, or nil.
+  def engine_problem(engine = RUBY_ENGINE)
+    return if engine == "ruby"
+
+    "safe_pointer runs on CRuby only, as its extension is made for that. This is #{engine}."
+  end
+
   # What is wrong with Rust, or nil. rb_sys can be told to install it; then nothing is.
   def rust_problem
     return if ENV.key?("RB_SYS_FORCE_INSTALL_RUST_TOOLCHAIN")

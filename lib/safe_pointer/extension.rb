@@ -2,6 +2,10 @@
 
 # Loads the part in Rust. It was compiled when the gem was installed, except in a gem for one platform: that has it
 # compiled, once for each of several Rubies.
+unless RUBY_ENGINE == "ruby"
+  raise LoadError, "safe_pointer runs on CRuby only, as its extension is made for that. This is #{RUBY_ENGINE}."
+end
+
 precompiled = Dir.glob("[0-9]*.[0-9]*/safe_pointer.*", base: __dir__).sort
 
 if precompiled.empty?

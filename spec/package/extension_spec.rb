@@ -60,4 +60,18 @@ RSpec.describe "the extension of a precompiled gem", :package do
       /does not run here: .*#{Regexp.escape(extension_for(this_ruby))}.*gem install safe_pointer --platform ruby/m
     )
   end
+
+  it "says that another engine cannot load it" do
+    FileUtils.cp(compiled, extension_for(this_ruby))
+    output = @user.ruby("-I", @lib, "-r", "ffi", "-e", <<~'RUBY')
+      Object.send(:remove_const, :RUBY_ENGINE)
+      RUBY_ENGINE = "truffleruby"
+      begin
+        require "safe_pointer"
+      rescue LoadError => error
+        puts error.message
+      end
+    RUBY
+    expect(output).to match(/\Asafe_pointer runs on CRuby only, .* This is truffleruby\.\n\z/)
+  end
 end

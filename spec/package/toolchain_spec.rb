@@ -41,6 +41,13 @@ RSpec.describe "ext/safe_pointer/extconf.rb", :package do
     File.exist?(File.join(@directory, "Makefile"))
   end
 
+  it "stops on another engine, where nothing could be compiled" do
+    engine = 'Object.send(:remove_const, :RUBY_ENGINE); RUBY_ENGINE = "jruby"'
+    expect { ruby("-r", "open3", "-e", "#{engine}; load ARGV[0]", extconf) }
+      .to raise_error(RuntimeError, /^safe_pointer runs on CRuby only, .* This is jruby\.$/)
+    expect(configured?).to be false
+  end
+
   it "stops without Rust, and says where it is to be had" do
     expect(configure).to match(%r{\Afailed: .*Install Rust #{minimum} or later: https://www.rust-lang.org/tools/install$}m)
     expect(configured?).to be false
