@@ -54,8 +54,15 @@ pub fn pin(address: usize) -> bool {
     true
 }
 
-/// Windows keeps a library loaded for as long as somebody has it open, which ffi does till the end.
-#[cfg(not(unix))]
-pub fn pin(_address: usize) -> bool {
-    true
+/// See above.
+#[cfg(windows)]
+pub fn pin(address: usize) -> bool {
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
+    };
+
+    let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+    let mut library = ptr::null_mut();
+    // SAFETY: with these flags it takes any address in place of a name, and writes to `library` only.
+    unsafe { GetModuleHandleExW(flags, ptr::with_exposed_provenance(address), &mut library) != 0 }
 }
