@@ -53,11 +53,6 @@ namespace :release do
   task gems: %w[release:check build] do
     sh "bin/test-native"
   end
-
-  desc "Push the gem for x86_64 Linux, after `rake release`"
-  task native: "release:check" do
-    sh "gem", "push", "pkg/safe_pointer-#{Release.version}-x86_64-linux-gnu.gem"
-  end
 end
 
 task "release:guard_clean" => "release:check" # which `rake release` begins with
