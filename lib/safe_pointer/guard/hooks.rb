@@ -57,7 +57,7 @@ class SafePointer
         raise TypeError, "can't copy #{self}: inherit from it instead"
       end
 
-      def clone(**)
+      def clone(*)
         dup
       end
 
