@@ -46,7 +46,8 @@ class SafePointer
 
     # Has it remembered where and when pointers are made from now on, for {live}, {report}, the warnings and
     # {on_release_error}. Those that exist already are not traced. With `SAFE_POINTER_TRACE=1` in the environment this
-    # is on from the beginning. A traced pointer takes a backtrace, some microseconds and some hundred bytes.
+    # is on from the beginning. A traced pointer takes a backtrace: many times as long as the pointer itself takes, and
+    # some hundred bytes.
     #
     # @param on [Boolean]
     def trace=(on)
