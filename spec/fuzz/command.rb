@@ -19,6 +19,7 @@ module Fuzz
       @seed = Random.new_seed % (1 << 32)
       @jobs = Etc.nprocessors
       @faults = 3
+      @shrink = true
       parser.parse!(arguments)
       @programs ||= 1 << 60 if @seconds
       @programs ||= 3000
@@ -37,7 +38,7 @@ module Fuzz
         @done += 1
       end
       runner.wait
-      @found.each_value { |result| report(Shrinker.new(shrinking).shrink(result)) }
+      @found.each_value { |result| report(@shrink ? Shrinker.new(shrinking).shrink(result) : result) }
       figures
       @found.empty?
     end
@@ -57,6 +58,7 @@ module Fuzz
                    "are pointers) or autopointer (as ffi has it); without this all but the last") { |on| @on = on }
         options.on("--jobs N", Integer, "programs at a time (#{@jobs})") { |n| @jobs = n }
         options.on("--faults N", Integer, "ends after so many different ones (#{@faults})") { |n| @faults = n }
+        options.on("--no-shrink", "leaves what fails as it is") { @shrink = false }
         options.on("--plant NAME", "a fault from spec/fuzz/plants, to see that it is found") do |name|
           @plant = File.join(PLANTS, "#{name}.rb")
         end

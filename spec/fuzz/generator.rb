@@ -7,8 +7,8 @@ module Fuzz
     # How often which step comes, in the program and in blocks.
     WEIGHTS = {
       make: 60, free_it: 26, drop: 10, use: 16, detach: 4, autorelease: 3, parent: 9, by_hand: 6, close: 6,
-      singleton: 4,
-      size: 4, ask: 10, collect: 7, define: 8, thread: 7, join: 5, kill: 2, interrupt: 2, pass: 3, fiber: 7, resume: 12,
+      singleton: 4, wait: 8, lose: 3,
+      size: 4, ask: 10, collect: 10, define: 8, thread: 7, join: 5, kill: 2, interrupt: 2, pass: 3, fiber: 7, resume: 12,
       yield_fiber: 4, queue: 2, drain: 2, close_queue: 1, fork_it: 2, at_exit_do: 2, trap_do: 2, stub: 5, stress_do: 1,
       trace_point: 1, trace: 1, subscribe: 1, warn_of: 1, handle_errors: 1, look: 1, registry: 1, register: 2,
       unregister: 1, replace: 1, open_it: 4, null: 2, freeze_it: 2, leave: 1
@@ -27,13 +27,14 @@ module Fuzz
       @classes = {}
       @types = {}
       @stock = []
+      @hot = nil
       @number = 0
       @depth = 0
     end
 
     def program
       start = beginning + Array.new(1 + @random.rand(3)) { define }
-      body = Array.new(4 + @random.rand(30)) { any }
+      body = steps(4 + @random.rand(30))
       body << step(:leave, how: pick(%i[exit raise])) if chance(20) && @on != "autopointer"
       Program.new([*start, *body].compact, @seed)
     end
@@ -97,16 +98,27 @@ module Fuzz
     def block(operation)
       number = @number += 1
       arguments = send(:"#{operation}_arguments") or return
-      @depth += 1
-      body = Array.new(1 + @random.rand(5)) { any }.compact
-      @depth -= 1
-      Step.new(number, operation, in_time(arguments), body)
+      within { Step.new(number, operation, in_time(arguments), steps(1 + @random.rand(5))) }
     end
 
-    def use_arguments
-      x = proper
-      x && { of: x, last: (pick(%i[raise throw break]) if chance(4)) }.compact
+    # A block of what this one says.
+    def around(operation, **arguments)
+      number = @number += 1
+      within { Step.new(number, operation, in_time(arguments), yield) }
     end
+
+    def within
+      @depth += 1
+      yield
+    ensure
+      @depth -= 1
+    end
+
+    # Some of them are several.
+    def steps(number) = Array.new(number) { any }.flatten(1).compact
+
+    def use_arguments = (x = proper) && lease(x)
+    def lease(of) = { of: of, last: (pick(%i[raise throw break]) if chance(4)) }.compact
 
     def open_it_arguments
       type = pick(@classes.keys.select { |one| origin_of(one) == :safe }) or return
@@ -184,6 +196,33 @@ module Fuzz
 
     # --- pointers
 
+    # Somebody asks for a release that a lease keeps off, here or on a fiber that is suspended. What follows deals with the
+    # same pointer now and then. By itself, that would hardly ever come about.
+    def wait
+      return if @depth > 2
+
+      @hot = x = proper or return
+      before = [(step(:collect, how: :age) if chance(4))]
+      return [*before, leased(x) { [*steps(@random.rand(3)), *asked(x)] }].compact if chance(2)
+
+      f = name("f")
+      fiber = around(:fiber, as: f) { [leased(x) { [*steps(@random.rand(2)), yield_fiber] }] }
+      [*before, fiber, step(:resume, of: f), *asked(x), *steps(1 + @random.rand(3)), step(:resume, of: f)].compact
+    end
+
+    def leased(of) = around(:use, **lease(of)) { [*yield, *steps(1 + @random.rand(3))] }
+
+    def asked(of)
+      way = chance(4) && has?(@types[of], :close) ? :close : :free_it
+      [step(way, of: of), (collect if chance(2))].compact
+    end
+
+    # Several that GC finds dead at once.
+    def lose
+      pointers = Array.new(2 + @random.rand(3)) { pointer }.uniq.compact
+      [*pointers.map { |x| step(:drop, of: x) }, collect]
+    end
+
     def make
       type = pick([*@classes.keys, *@classes.keys, nil])
       type = pick(OTHERS) if type.nil? && chance(2) && @on == "pointer"
@@ -213,6 +252,8 @@ module Fuzz
     def pointer
       names = @names["x"]
       names = names.select { |x| yield(x, @types[x]) } if block_given?
+      return @hot if chance(4) && names.include?(@hot)
+
       # What was made lately is more likely to be there.
       chance(3) ? pick(names) : pick(names.last(4))
     end
@@ -257,7 +298,7 @@ module Fuzz
     def pass = step(:pass)
     def resume = (f = pick(@names["f"])) && step(:resume, of: f)
     def yield_fiber = step(:yield_fiber)
-    def collect = step(:collect, how: pick(%i[start minor minor compact]))
+    def collect = step(:collect, how: pick(%i[start minor minor minor compact age]))
     def trace = step(:trace, on: chance(2))
     def subscribe = step(:subscribe)
     def warn_of = step(:warn_of, name: pick(%i[second_owner freed_by_gc self_capture]), on: !chance(3))

@@ -38,8 +38,15 @@ module Fuzz
 
     def scheduled
       processes = [@pid, *descendants(@pid)]
-      threads = processes.flat_map { |pid| Dir["/proc/#{pid}/task/*"] }
+      threads = processes.flat_map { |pid| threads(pid) }
       [threads.sum { |thread| switches(thread) }, processes.sum { |pid| ticks(pid) }]
+    end
+
+    # None of a process that ends right now.
+    def threads(pid)
+      Dir["/proc/#{pid}/task/*"]
+    rescue SystemCallError
+      []
     end
 
     # One that could run, and has not been given the processor, is not stuck.
@@ -58,7 +65,7 @@ module Fuzz
     end
 
     def descendants(pid)
-      children = Dir["/proc/#{pid}/task/*/children"].flat_map { |file| read_children(file) }
+      children = threads(pid).flat_map { |thread| read_children("#{thread}/children") }
       children.flat_map { |child| [child, *descendants(child)] }
     end
 

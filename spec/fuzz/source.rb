@@ -38,7 +38,10 @@ module Fuzz
       raising: "->(raw) { Oracle.free(raw); raise IOError }"
     }.freeze
 
-    COLLECTIONS = { start: "GC.start", minor: "GC.start(full_mark: false)", compact: "GC.compact" }.freeze
+    # Ruby takes for old what has outlived three.
+    COLLECTIONS = {
+      start: "GC.start", minor: "GC.start(full_mark: false)", compact: "GC.compact", age: "3.times { GC.start }"
+    }.freeze
     LAST = { raise: "; raise IOError", throw: "; throw :out, :thrown", break: "; break" }.freeze
 
     OPTIONS = %i[parent freed_by_parent size release_queue fork_policy].freeze
