@@ -43,6 +43,18 @@ RSpec.describe "a family of pointers whose parent frees its child" do
     expect(log).to eq [[:at_gate, :parent], nil, *refusals, [:released, :parent], [[true, true]] * 3]
   end
 
+  it "leaves nothing to do for GC and exit where the parent was given away" do
+    log = in_child do |events|
+      parent = events.pointer(:parent)
+      out_of_reach { events.pointer(:dropped, parent: parent, freed_by_parent: true) }
+      kept = events.pointer(:kept, parent: parent, freed_by_parent: true)
+      parent.detach
+      full_gc
+      events << [:collected, kept.freed?]
+    end
+    expect(log).to eq [[:collected, false]]
+  end
+
   it "leaves nothing to do for GC and exit after the parent is freed" do
     log = in_child do |events|
       kept = nil

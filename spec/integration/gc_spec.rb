@@ -102,6 +102,56 @@ RSpec.describe "garbage collection of SafePointers" do
     expect(log).to eq [false, :released]
   end
 
+  it "leaves the parent alone that only its child still has" do
+    log = in_child do |events|
+      children = []
+      out_of_reach { 20.times { children << events.pointer(:child, parent: events.pointer(:parent)) } }
+      full_gc
+      # In the place of what is gone there is something else.
+      others = Array.new(1_000) { Object.new }
+      events << [children.map { |child| child.parent.class }.tally, children.count { |child| child.parent.freed? }]
+      (children + children.map(&:parent)).each(&:detach)
+      others.clear
+    end
+    expect(log).to eq [[{SafePointer => 20}, 0]]
+  end
+
+  it "takes the callable of a pointer that is freed" do
+    log = in_child do |events|
+      callables = ObjectSpace::WeakMap.new
+      freed = []
+      out_of_reach do
+        20.times do
+          callable = ->(raw) { Oracle.free(raw) }
+          callables[callable] = callable
+          freed << SafePointer.new(events.raw, callable)
+        end
+      end
+      full_gc
+      events << callables.size
+      freed.each(&:free)
+      full_gc
+      # A word on a stack may keep one.
+      events << (callables.size < 5) << freed.size
+    end
+    expect(log).to eq [20, *Array.new(20, :released), true, 20]
+  end
+
+  it "finds what a release needs when that has moved" do
+    log = in_child do |events|
+      pointers = Array.new(50) do |i|
+        Array.new(20) { Object.new }
+        Handle.new(events.raw(:"n#{i}"))
+      end
+      GC.verify_compaction_references(toward: :empty)
+      pointers.each(&:free)
+      GC.verify_compaction_references(toward: :empty)
+      events << pointers.map(&:freed?).tally
+    end
+    expect(log.pop).to eq({true => 50})
+    expect(log).to eq(Array.new(50) { |i| [:released, :"n#{i}"] })
+  end
+
   it "leaves a pointer alone that only a struct still uses" do
     log = in_child do |events|
       type = Class.new(FFI::Struct) { layout :x, :int }

@@ -20,6 +20,28 @@ RSpec.describe "a release queue while it is drained" do
     expect(log).to match [*errors, :ok, 4]
   end
 
+  it "is not drained again by the handler of an error" do
+    log = in_child do |events|
+      queue = queue_of(->(_) { raise "no" }, ->(_) { events << :ok })
+      SafePointer.on_release_error { |_, _| events << [:handler, queue.drain] }
+      events << queue.drain
+    end
+    expect(log).to eq [[:handler, 0], :ok, 2]
+  end
+
+  it "is not drained by the release of a pointer that is freed" do
+    log = in_child do |events|
+      queue = queue_of(->(_) { events << :queued })
+      pointer = SafePointer.new(events.raw, lambda { |raw|
+        events << queue.drain
+        Oracle.free(raw)
+      })
+      pointer.free
+      events << queue.drain
+    end
+    expect(log).to eq [0, :released, :queued, 1]
+  end
+
   it "warns of an error where there is no handler" do
     child = fork_child { queue_of(->(_) { raise "no" }).drain }
     block = "#{__FILE__}:#{__LINE__ - 1}"

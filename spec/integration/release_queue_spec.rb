@@ -32,6 +32,10 @@ RSpec.describe "a release queue" do
       Class.new(NativeHandle).tap { |type| type.new(FFI::Pointer.new(0)); type.release_queue(queue) }.method(:new)
     },
     "of one pointer" => ->(queue) { ->(raw) { Handle.new(raw, release_queue: queue) } },
+    "of one pointer of a class with another" => lambda { |queue|
+      type = Class.new(Handle) { release_queue SafePointer::ReleaseQueue.new }
+      ->(raw) { type.new(raw, release_queue: queue) }
+    },
     "of one pointer of a native class" => ->(queue) { ->(raw) { NativeHandle.new(raw, release_queue: queue) } },
     "of a struct class" => ->(queue) { Class.new(struct) { layout :x, :int; release_queue queue }.method(:new) },
     "of one struct" => ->(queue) { ->(raw) { struct.new(raw, release_queue: queue) } },
@@ -145,6 +149,16 @@ RSpec.describe "a release queue" do
     end
     released = %i[one two].product(%i[fork parent]).map { |name, process| [:released, name, process] }
     expect(log).to match_array(released << [:interrupted, 1])
+  end
+
+  it "is bypassed by an explicit free that had to wait" do
+    log = in_child do |events|
+      queue = SafePointer::ReleaseQueue.new
+      pointer = Handle.new(events.raw, release_queue: queue)
+      pointer.use { pointer.free }
+      events << queue.high_water
+    end
+    expect(log).to eq [:released, 0]
   end
 
   it "loses nobody when one waits in it twice" do

@@ -8,7 +8,8 @@ RSpec.describe SafePointer, "#use, while it lasts" do
     "the class's release, called by hand" => ->(pointer, _) { pointer.class.release(pointer) },
     "the releaser's free" => ->(pointer, _) { pointer.instance_variable_get(:@releaser).free },
     "the releaser's release" => ->(pointer, raw) { pointer.instance_variable_get(:@releaser).release(raw) },
-    "the releaser's call" => ->(pointer, _) { pointer.instance_variable_get(:@releaser).call }
+    "the releaser's call" => ->(pointer, _) { pointer.instance_variable_get(:@releaser).call },
+    "the releaser's call, as a finalizer," => ->(pointer, _) { pointer.instance_variable_get(:@releaser).call(8) }
   }.each do |who, ask|
     {"a pointer" => :itself, "a frozen pointer" => :freeze}.each do |what, prepare|
       it "#{who} of #{what} waits" do

@@ -92,6 +92,24 @@ RSpec.describe "the release of a class, called by hand" do
     expect(log).to eq [:released, [nil, nil, true]]
   end
 
+  it "is called once in a free of the class's own, that of its superclass included" do
+    log = in_child do |events|
+      base = Class.new(Handle) { def self.release(raw) = Oracle.free(raw) }
+      type = Class.new(base) do
+        def self.release(raw) = Oracle.free(raw)
+
+        define_method(:free) do
+          [self.class, base].each { |klass| klass.release(self) }
+          events << freed?
+        end
+      end
+      pointer = type.new(events.raw)
+      pointer.free
+      events << pointer.freed?
+    end
+    expect(log).to eq [:released, false, true]
+  end
+
   it "hands on the exception, and counts as freed" do
     log = in_child do |events|
       type = Class.new(SafePointer) do

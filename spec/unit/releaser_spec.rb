@@ -62,6 +62,38 @@ RSpec.describe SafePointer::Releaser do
     end
   end
 
+  triggers.merge("release" => ->(releaser) { releaser.release(FFI::Pointer.new(64)) }).each do |how, ask|
+    it "calls the destructor in a free of the class's own, which is over later: #{how}" do
+      log = in_child do |events|
+        type = Class.new(Handle) do
+          def self.release(_) = Events.current << :called
+
+          define_method(:free) do
+            ask.call(@releaser)
+            events << freed?
+          end
+        end
+        pointer = type.new(FFI::Pointer.new(64))
+        pointer.free
+        events << pointer.freed?
+      end
+      expect(log).to eq [:called, false, true]
+    end
+  end
+
+  %i[@ptr @proc].each do |name|
+    it "leaves its pointer alone at GC and exit when #{name} is nil" do
+      log = in_child do |events|
+        pointer = Handle.new(events.raw)
+        releaser_of(pointer).instance_variable_set(name, nil)
+        releaser_of(pointer).call(8)
+        events << pointer.freed?
+        @alive_at_exit = pointer
+      end
+      expect(log).to eq [false]
+    end
+  end
+
   it "does not release NULL" do
     log = in_child do |events|
       releaser = releaser_of(SafePointer.new(FFI::Pointer::NULL, ->(_) { events << :release }))

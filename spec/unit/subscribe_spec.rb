@@ -223,6 +223,18 @@ RSpec.describe SafePointer, ".subscribe" do
     end
   end
 
+  it "has no parent wait for a pointer whose constructor a subscriber has left" do
+    parent = Handle.new(Oracle.create)
+    raw = Oracle.create
+    subscription = SafePointer.subscribe { throw :out }
+    pointer = Handle.allocate
+    catch(:out) { pointer.send(:initialize, raw, parent: parent) }
+    subscription.unsubscribe
+    parent.free
+    expect([parent.freed?, pointer.freed?]).to eq [true, false]
+    Oracle.free(raw)
+  end
+
   it "wants a block" do
     expect { SafePointer.subscribe }.to raise_error(ArgumentError, "SafePointer.subscribe: needs a block")
   end
