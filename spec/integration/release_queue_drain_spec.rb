@@ -42,6 +42,21 @@ RSpec.describe "a release queue while it is drained" do
     expect(log).to eq [0, :released, :queued, 1]
   end
 
+  it "is drained by a process that a release has forked" do
+    log = in_child do |events|
+      queue = queue_of(->(_) { events << :queued })
+      pointer = SafePointer.new(events.raw, lambda { |raw|
+        in_fork_of(events) do
+          events << queue.drain
+          exit!(true)
+        end
+        Oracle.free(raw)
+      })
+      pointer.free
+    end
+    expect(log).to eq [:queued, 1, :released, :queued]
+  end
+
   it "warns of an error where there is no handler" do
     child = fork_child { queue_of(->(_) { raise "no" }).drain }
     block = "#{__FILE__}:#{__LINE__ - 1}"

@@ -122,4 +122,24 @@ RSpec.describe SafePointer, "#use, and a free of the class's own" do
       expect(log).to eq [0, :released, true, SafePointer::ReleasedError]
     end
   end
+
+  it "carries it out although all was collected meanwhile" do
+    log = in_child do |events|
+      type = Class.new(Handle) do
+        def free(how)
+          Events.current << how
+          super()
+        end
+      end
+      pointers = Array.new(20) { |i| type.new(events.raw(:"n#{i}")) }
+      fibers = pointers.map { |pointer| Fiber.new { pointer.use { Fiber.yield } }.tap(&:resume) }
+      out_of_reach { pointers.each_with_index { |pointer, i| pointer.free(:"free#{i}") } }
+      full_gc
+      # In the place of what is gone there is something else.
+      others = Array.new(1_000) { -> {} }
+      fibers.each(&:resume)
+      others.clear
+    end
+    expect(log).to eq(Array.new(20) { |i| [:"free#{i}", [:released, :"n#{i}"]] }.flatten(1))
+  end
 end
