@@ -289,7 +289,7 @@ RSpec.describe "a releaser that nobody calls" do
         parent = SafePointer.new(Oracle.create("parent"), Oracle.method(:free))
         SafePointer::Releaser.new(Oracle.create("child"), Oracle.method(:free), parent: parent)
         nil
-      end.then { |ractor| ractor.respond_to?(:value) ? ractor.value : ractor.take }
+      end.value
     RUBY
     expect(child).to have_attributes(quiet?: true, events: released(:parent))
   end

@@ -29,7 +29,7 @@ RSpec.describe "in a Ractor," do
         def free = super
       end
       ractors = Array.new(4) { Ractor.new { Unused.new(Oracle.create).then { |pointer| 2.times { pointer.free } } } }
-      ractors.each(&:take)
+      ractors.each(&:value)
       pointer = Unused.new(events.raw(:main))
       2.times { pointer.free }
       events << pointer.freed?
@@ -108,13 +108,13 @@ RSpec.describe "in a Ractor," do
           fork_policy :#{policy}
         end
         events.sign(:parent)
-        ractor = Ractor.new do
+        Ractor.new(Ractor.current) do |main|
           pointer = Forked.new(Oracle.create(:made))
-          Ractor.yield Forked.fork_policy
+          main.send(Forked.fork_policy)
           Ractor.receive
           pointer
         end
-        events << ractor.take
+        events << Ractor.receive
         Process.wait(fork { events.sign(:fork) })
       RUBY
       expect(child).to have_attributes(

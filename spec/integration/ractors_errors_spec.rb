@@ -67,7 +67,7 @@ RSpec.describe "in a Ractor," do
         pointer.use { raise IOError }
       end
       begin
-        ractor.take
+        ractor.value
       rescue Ractor::RemoteError => error
         events << error.cause.class
       end

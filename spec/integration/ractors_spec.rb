@@ -59,13 +59,13 @@ RSpec.describe "in a Ractor," do
         child = run_ruby(<<~RUBY)
           Warning[:experimental] = false
           #{types}
-          ractor = Ractor.new do
+          Ractor.new(Ractor.current) do |main|
             pointer = #{make}
-            Ractor.yield :made
+            main.send(:made)
             Ractor.receive
             pointer
           end
-          events << ractor.take
+          events << Ractor.receive
         RUBY
         expect(child).to have_attributes(quiet?: true, events: %i[made released])
       end
@@ -173,7 +173,7 @@ RSpec.describe "in a Ractor," do
             handles.shift if random.rand(3).zero?
             GC.start(full_mark: false) if random.rand(20).zero?
           end
-        }.take
+        }.value
       end
       events << Oracle.created
     RUBY

@@ -201,7 +201,7 @@ RSpec.describe "require \"safe_pointer/auto_pointer\" while pointers are in use"
         def self.release(raw) = events << :second
         def free = Oracle.free(self)
       end.new(events.raw(:own))
-      Ractor.new { 1 }.take
+      Ractor.new { 1 }.value
       require "safe_pointer/auto_pointer"
       plain.free
       own.free

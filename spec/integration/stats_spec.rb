@@ -156,7 +156,7 @@ RSpec.describe "the figures of SafePointer.stats" do
     skip "Ruby #{RUBY_VERSION}: Ractors are tested on 3.3 and later" if RUBY_VERSION < "3.3"
     changes = changes_of(<<~RUBY)
       Warning[:experimental] = false
-      events << Figures.counted { Ractor.new { 3.times { Handle.new(Oracle.create).free } }.take }
+      events << Figures.counted { Ractor.new { 3.times { Handle.new(Oracle.create).free } }.value }
     RUBY
     expect(changes).to eq(created: 3, free: 3)
   end

@@ -94,6 +94,7 @@ RSpec.describe "a subscriber" do
         def block(*) = Fiber.yield
         def unblock(_, fiber) = @waiting << fiber
         def io_wait(_, events, _) = events
+        def fiber_interrupt(fiber, error) = fiber.raise(error)
       end
       SafePointer.subscribe do |event|
         sleep 0
@@ -219,7 +220,7 @@ RSpec.describe "a subscriber" do
     heard = told(<<~RUBY)
       Warning[:experimental] = false
       SafePointer.subscribe(&HEAR)
-      Ractor.new { [Handle, NativeHandle].each { |type| type.new(Oracle.create).free } }.take
+      Ractor.new { [Handle, NativeHandle].each { |type| type.new(Oracle.create).free } }.value
     RUBY
     expect(heard).to be_empty
   end

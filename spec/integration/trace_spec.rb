@@ -62,7 +62,7 @@ RSpec.describe "tracing" do
       Warning[:experimental] = false
       require "stringio"
       kept = Handle.new(Oracle.create)
-      Ractor.new { nil }.take
+      Ractor.new { nil }.value
       SafePointer.warnings[:second_owner] = true
       out = StringIO.new
       SafePointer.report(out)

@@ -105,7 +105,7 @@ RSpec.describe "a warning of what GC had to release" do
         out_of_reach { Handle.new(Oracle.create) }
         full_gc
         Trap.new(Oracle.create).free
-      }.take
+      }.value
     RUBY
     expect(child.events).to eq [:released] * 2
     expect(child.stderr.lines).to match [

@@ -10,6 +10,11 @@ require_relative "reach"
 
 include Reach
 
+# Its name since Ruby 4.0, which has no `take`.
+class Ractor
+  alias value take unless method_defined?(:value)
+end
+
 def events
   Events.current
 end

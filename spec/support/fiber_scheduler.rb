@@ -45,6 +45,11 @@ class FiberScheduler
     events
   end
 
+  # Ruby 4.0 warns where it is missing. For fibers that wait for a file, as none does here.
+  def fiber_interrupt(fiber, exception)
+    fiber.raise(exception)
+  end
+
   def close
     @ready.pop.resume while @running.positive?
   end

@@ -18,7 +18,7 @@ module Ractors
       result = Ractor.new do
         #{source}
       end
-      events << result.take
+      events << result.value
     RUBY
   end
 end

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "fiddle"
+require "objspace"
 require_relative "../support/native_handle"
 
 # Where it can, the constructor writes what ffi's would have written, instead of calling it.
@@ -23,8 +23,8 @@ RSpec.describe SafePointer, "ffi's data" do
   # The data is at the address that an object has behind its flags, its class and two words more.
   length = 6 * 8 # in ffi 1.15 and 1.17, on a 64-bit machine
   data = lambda do |pointer|
-    address = Fiddle::Pointer.new(Fiddle.dlwrap(pointer))[4 * Fiddle::SIZEOF_VOIDP, Fiddle::SIZEOF_VOIDP].unpack1("J")
-    Fiddle::Pointer.new(address)[0, length]
+    object = FFI::Pointer.new(ObjectSpace.dump(pointer)[/"address":"0x(\h+)"/, 1].hex)
+    object.get_pointer(4 * FFI::Pointer.size).get_bytes(0, length)
   end
   # What a pointer keeps of another of which only the address matters, and what of any other.
   address_only = ->(raw) { FFI::Pointer.new(raw.type_size, raw.address) }
