@@ -39,6 +39,9 @@ RSpec.describe "a pointer that a script makes at top level and drops" do
     "SafePointer.trace = true; Handle.new(Oracle.create)"
   ].each do |statement|
     it "is collected: #{statement}" do
+      if RUBY_VERSION >= "4.0" && statement.start_with?("Managed")
+        skip "Ruby #{RUBY_VERSION} leaves what super got on the stack, with FFI::ManagedStruct as well"
+      end
       child = run_ruby("#{classes}#{statement}\nGC.start\nevents << :collected")
       # The last one is PARENT, at exit.
       expect(child).to have_attributes(quiet?: true, events: %i[released collected released])

@@ -3,8 +3,10 @@
 # The least that Ruby takes for a scheduler of fibers: it resumes those that may go on, one after another, until all have
 # ended. Nothing waits for time to pass, and files are always ready.
 class FiberScheduler
-  # Runs the block on a thread that has one, until all fibers of it have ended.
+  # Runs the block on a thread that has one, until all fibers of it have ended. Ruby 4.0 warns of the IO::Buffer that it
+  # makes itself for what is written there.
   def self.run
+    Warning[:experimental] = false
     Thread.new do
       Fiber.set_scheduler(new)
       yield
