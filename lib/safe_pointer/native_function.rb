@@ -33,7 +33,7 @@ class SafePointer
     def find(*given)
       case given
       in [FFI::Function | FFI::DynamicLibrary::Symbol => function] then function
-      in [Module => library, Symbol | String => name] then attached(library, name)
+      in [Module, Symbol | String] then attached(*given)
       else
         refuse(TypeError, "needs a library and the name of a function, an FFI::Function or an " \
                           "FFI::DynamicLibrary::Symbol, not #{given.map(&:inspect).join(", ")}")
