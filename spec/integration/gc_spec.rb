@@ -77,9 +77,11 @@ RSpec.describe "garbage collection of SafePointers" do
       expect(log).to eq(names.flat_map { |name| [[:released, name], [:collected, name]] })
     end
 
+    # Made on a stack of their own: with YJIT, Ruby 4.0 leaves the last one on this one, as it does an AutoPointer.
     it "releases one that dies alone in a fork" do
       log = in_child do |events|
-        pointers = names.map { |name| Handle.new(events.raw(name)) }
+        pointers = []
+        out_of_reach { names.each { |name| pointers << Handle.new(events.raw(name)) } }
         in_fork_of(events) do
           out_of_reach { pointers.pop }
           full_gc
