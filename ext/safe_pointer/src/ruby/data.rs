@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use magnus::{Value, rb_sys::AsRawValue};
 use rb_sys::{RUBY_DATA_FUNC, VALUE, rb_data_type_t, ruby_value_type};
 
-/// `struct RData` of Ruby up to 3.4. Its bindings are opaque.
+/// `struct RData` of Ruby up to 4.0. Its bindings are opaque.
 #[repr(C)]
 struct RData {
     flags: VALUE,
