@@ -95,12 +95,17 @@ RSpec.describe "a jump at GC or exit," do
         def releaser = @releaser
 
         def free
+          OWNERS.clear
           2.times { GC.start }
           :own
         end
       end
+      OWNERS = []
       pointer = jumping.new(Oracle.create)
-      out_of_reach { 5.times { ObjectSpace.define_finalizer(Object.new, pointer.releaser) } }
+      out_of_reach do
+        OWNERS.concat(Array.new(5) { Object.new })
+        OWNERS.each { |owner| ObjectSpace.define_finalizer(owner, pointer.releaser) }
+      end
       events << catch(:out) { pointer.free } << $! << pointer.freed?
     RUBY
     expect(child).to have_attributes(exitstatus: 0), child.inspect
