@@ -30,8 +30,11 @@ module Fuzz
       return unless respond_to?(expectation, true)
 
       subject = @resources[step[:of]]
-      # Another step has dropped it, or a thread has not made it yet. A lease ends all the same.
-      return if step[:of].to_s.start_with?("x") && !(subject&.made || subject&.opened)
+      # Another step has dropped it, or a thread has not made it yet, or has and not said so. A lease ends all the same.
+      if step[:of].to_s.start_with?("x") && !(subject&.made || subject&.opened)
+        subject&.at_most_once = true
+        return
+      end
       return if subject && !subject.held && step.operation != :use
 
       send(expectation, step, result, subject)
