@@ -6,9 +6,8 @@ require_relative "licenses"
 # The gem for machines that cannot compile: the extension for each Ruby that Debian has, in lib/safe_pointer/3.4 and
 # so on. lib/safe_pointer/extension.rb loads the right one.
 module NativeGem
-  # RubyGems takes a gem for x86_64-linux on musl systems too, where it cannot be loaded. Before 3.3.22 it makes that of
-  # "x86_64-linux-gnu".
-  PLATFORM = Gem::Platform.new(%w[x86_64 linux gnu])
+  # Not x86_64-linux-gnu, which RubyGems 3.3.15, of Debian 12, does not install.
+  PLATFORM = "x86_64-linux"
   DIRECTORY = "tmp/native"
   # Ruby 3.2 is in no Debian. A requirement has no words for a gap: it lists each 3.2 there has been, and a few more.
   # Rubies that are ruled out get the source gem.

@@ -25,12 +25,6 @@ RSpec.describe "the gem for x86_64 Linux", :package do
     expect(wanted.split).to eq %w[3.1.0 3.1.7 3.3.0 3.4.9]
   end
 
-  it "is not for musl" do
-    musl = "Gem::Platform.new(%w[x86_64 linux musl])"
-    expect(native("p NativeGem.specification.file_name, NativeGem.specification.platform === #{musl}"))
-      .to match(/-x86_64-linux-gnu\.gem"\nfalse\n\z/)
-  end
-
   it "needs ffi, and nothing to compile with" do
     needs = native("spec = NativeGem.specification; p spec.extensions, spec.dependencies.map(&:name), spec.files")
     expect(needs).to start_with "[]\n[\"ffi\"]\n"
