@@ -94,8 +94,6 @@ module Fuzz
 
     def released(name)
       resource = @resources[name] or return @extras[name] += 1
-      return if resource.calls.positive? && unguarded?
-
       resource.calls += 1
       resource.position = @position
       fault(:released_in_use, name) if resource.leases.any? && !resource.unsure? && !@ending

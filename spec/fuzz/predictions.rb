@@ -32,7 +32,7 @@ module Fuzz
       subject = @resources[step[:of]]
       # Another step has dropped it, or a thread has not made it yet, or has and not said so. A lease ends all the same.
       if step[:of].to_s.start_with?("x") && !(subject&.made || subject&.opened)
-        subject&.at_most_once = true
+        subject&.at_most_once = true if step.operation == :detach
         return
       end
       return if subject && !subject.held && step.operation != :use
