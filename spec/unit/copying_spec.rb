@@ -75,7 +75,9 @@ RSpec.describe "copying a SafePointer" do
     classes.each do |what, type|
       copies.each do |how, copy|
         it "is refused by #{how}, with what to do instead: #{what}" do
-          expect { copy.call(type) }.to raise_error(TypeError, "can't copy #{type}: inherit from it instead")
+          expect { copy.call(type) }.to raise_error(
+            TypeError, "#{type}.#{how[/\w+/]}: a pointer class has no copies; inherit from it instead"
+          )
         end
       end
     end

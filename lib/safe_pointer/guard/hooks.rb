@@ -53,13 +53,11 @@ class SafePointer
 
       # Ruby calls no hook for the copy of a class, and takes the new name of a method that is moved aside for the one
       # that its `super` means.
-      def dup
-        raise TypeError, "can't copy #{self}: inherit from it instead"
+      def dup(*)
+        raise TypeError, "#{self}.#{__callee__}: a pointer class has no copies; inherit from it instead"
       end
 
-      def clone(*)
-        dup
-      end
+      alias clone dup
 
       private
 
