@@ -10,9 +10,9 @@ module Limits
     "free of its own" => { "release" => 0.72, "native" => 0.82 }
   }.freeze
   UNTYPED = {
-    "create and free" => { "release" => 0.68, "callable" => 0.75, "native" => 0.44 },
-    "create and leave to GC" => { "release" => 0.71, "native" => 0.41 },
-    "free of its own" => { "release" => 0.95, "native" => 1.06 }
+    "create and free" => { "release" => 0.66, "callable" => 0.71, "native" => 0.43 },
+    "create and leave to GC" => { "release" => 0.68, "native" => 0.40 },
+    "free of its own" => { "release" => 0.91, "native" => 1.02 }
   }.freeze
   ALL = Gem::Version.new(FFI::VERSION) >= Gem::Version.new("1.16") ? TYPED : UNTYPED
 

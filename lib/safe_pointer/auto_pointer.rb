@@ -27,6 +27,7 @@ class SafePointer
         FFI::ManagedStruct.include(NullChecks::Struct)
         Guard.watch(FFI::AutoPointer)
         Guard.watch(FFI::ManagedStruct, FFI::AutoPointer)
+        Guard.subclasses_of(FFI::AutoPointer).each { |heir| SafePointer.send(:install_allocator, heir) }
         keeping_patches { SafePointer.send(:install_constructor) }
         @replaced = true
         ObjectSpace.each_object(FFI::AutoPointer) { |pointer| take_over(pointer) }

@@ -37,6 +37,23 @@ RSpec.describe "require \"safe_pointer/auto_pointer\"" do
     expect(log).to eq [false, true, true]
   end
 
+  it "has the pointers of classes from before made as those of later ones are, without ffi's constructor" do
+    log = log_of(<<~RUBY)
+      class Early < FFI::AutoPointer
+        def self.release(raw) = Oracle.free(raw)
+      end
+      class Heir < Early; end
+      #{require_it}
+      class Late < Early; end
+      [Early, Heir, Late].each do |type|
+        raw = events.raw(type.name)
+        watch = TracePoint.new(:c_call) { |call| events << call.method_id if call.defined_class.equal?(FFI::Pointer) }
+        watch.enable { type.new(raw) }.free
+      end
+    RUBY
+    expect(log).to eq [%i[released Early], %i[released Heir], %i[released Late]]
+  end
+
   # Where the line that replaces stands.
   {
     "before its users" => [require_it, "", ""],

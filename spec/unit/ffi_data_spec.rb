@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "objspace"
+require "open3"
 require_relative "../support/native_handle"
 
 # Where it can, the constructor writes what ffi's would have written, instead of calling it.
@@ -70,6 +71,29 @@ RSpec.describe SafePointer, "ffi's data" do
       Class.new(Handle).new(events.raw).free
     RUBY
     expect(seen).to eq [2, :released]
+  end
+
+  # ffi before 1.16 does not say how long its data is, and the C library only how long a block is that has it.
+  it "are known also where the first blocks that ffi gets are longer than what it asks for" do
+    out, status = Open3.capture2e(RbConfig.ruby, "-I", File.expand_path("../../lib", __dir__), "-e", <<~RUBY)
+      require "ffi"
+      module C
+        extend FFI::Library
+        ffi_lib FFI::Library::LIBC
+        attach_function :malloc, [:size_t], :pointer
+        attach_function :free, [:pointer], :void
+      end
+      blocks = Array.new(20_000) { C.malloc(72) }
+      blocks.each_slice(2) { |block, _| C.free(block) }
+      C.free(C.malloc(1 << 20)) # small blocks that are free are only now for others, too
+      require "safe_pointer"
+      rest = Array.new(25_000) { C.malloc(72) }
+      calls = 0
+      watch = TracePoint.new(:c_call) { |call| calls += 1 if call.defined_class.equal?(FFI::Pointer) }
+      made = watch.enable { rest.map { |block| SafePointer.new(block, C.method(:free)) } }
+      print calls, " of ", made.size
+    RUBY
+    expect([out, status.success?]).to eq ["0 of 25000", true]
   end
 
   it "keep the wrapped pointer, and what that keeps, alive" do

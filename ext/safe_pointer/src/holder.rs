@@ -4,7 +4,7 @@
 //! ([`block`]); otherwise in an instance variable ([`variable`]).
 
 use magnus::{
-    Error, Ruby, TryConvert, Value,
+    Error, Ruby, Value,
     prelude::*,
     rb_sys::{AsRawValue, FromRawValue, protect},
     typed_data::Obj,
@@ -18,7 +18,7 @@ use crate::{
         classes, pointer,
     },
     releaser::{Message, Parts, Releaser, family_member::is_released, release_name::ReleaseName},
-    ruby::{class::class_of, finalizer, namespace, registry},
+    ruby::{class::class_of, data, finalizer, namespace, registry},
 };
 
 pub mod attachment;
@@ -61,7 +61,7 @@ pub fn peek<'a>(ruby: &Ruby, pointer: Value) -> Result<Holder<'a>, Error> {
         None => variable::get(pointer),
         Some(slot) => match slot.held() {
             Held::Nothing => None,
-            Held::Object(held) => Obj::try_convert(held).ok(),
+            Held::Object(held) => data::wrapped(held),
             Held::Address(address) => {
                 return Ok(match (NativeRelease::at(address), slot.native()) {
                     (Some(release), Some(slot)) => Holder::Native(release, slot),
@@ -192,7 +192,7 @@ pub fn define_finalizer(object: Value, releaser: Obj<Releaser>) -> Result<(), Er
 /// Has nobody release `pointer` any more. Returns the releaser that was to.
 pub fn take_releaser(ruby: &Ruby, pointer: Value) -> Option<Obj<Releaser>> {
     let place = block::slot(pointer)?.place().take()?;
-    Obj::try_convert(registry::take(ruby, place)?).ok()
+    data::wrapped(registry::take(ruby, place)?)
 }
 
 /// The pointer of `releaser`, if it is still there and the program has reached for the releaser. At GC it is gone.
@@ -237,7 +237,7 @@ fn is_attached(pointer: Value) -> bool {
 
 /// The native memory of a pointer that holds `held`, in bytes. May be called in the midst of a garbage collection.
 pub fn native_size_at_gc(held: Value) -> usize {
-    Obj::<Releaser>::try_convert(held).map_or(0, |releaser| releaser.counted_memory())
+    data::wrapped::<Releaser>(held).map_or(0, |releaser| releaser.counted_memory())
 }
 
 /// Prepares the places where pointers keep what they are released by.

@@ -32,8 +32,13 @@ fn successor(
 /// Gives `FFI::AutoPointer` all methods but the constructor. Each takes over a pointer that ffi has made.
 fn install(ruby: &Ruby, _rb_self: RClass) -> Result<(), Error> {
     let class = classes::auto_pointer_class(ruby)?;
-    allocation::install(class);
+    allocation::install(ruby, class)?;
     pointer::install(ruby, class)
+}
+
+/// Has the pointers of `class`, which there was before, allocated as those of `FFI::AutoPointer` are from here on.
+fn install_allocator(ruby: &Ruby, _rb_self: RClass, class: RClass) -> Result<(), Error> {
+    allocation::install(ruby, class)
 }
 
 /// From here on its pointers are ours from the beginning.
@@ -53,6 +58,7 @@ pub fn init(safe_pointer: RClass) -> Result<(), Error> {
     singleton.define_private_method("begin_replacement", method!(begin, 0))?;
     singleton.define_private_method("successor", method!(successor, 2))?;
     singleton.define_private_method("install", method!(install, 0))?;
+    singleton.define_private_method("install_allocator", method!(install_allocator, 1))?;
     singleton.define_private_method("install_constructor", method!(install_constructor, 0))?;
     singleton.define_private_method("take_over", method!(take_over, 1))
 }

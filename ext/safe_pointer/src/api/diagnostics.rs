@@ -1,9 +1,6 @@
 //! The private methods that `lib/safe_pointer/diagnostics.rb` is built on.
 
-use magnus::{
-    Error, Module, RArray, RClass, Ruby, Symbol, TryConvert, Value, method, prelude::*,
-    typed_data::Obj,
-};
+use magnus::{Error, Module, RArray, RClass, Ruby, Symbol, Value, method, prelude::*};
 use safe_pointer_core::family::Member;
 
 use crate::{
@@ -12,7 +9,7 @@ use crate::{
         Releaser,
         family_member::{FamilyMember, is_released},
     },
-    ruby::class::class_of,
+    ruby::{class::class_of, data},
     watch::{
         flags::{self, Watch},
         owners,
@@ -42,9 +39,9 @@ fn know_owner(_class: RClass, address: usize) {
 /// What `object`, a pointer or a releaser, owns: what stands for the owner, its class, address, size and origin, whether
 /// GC and exit release it, what stands for its parent, and the release callable. Nil if it owns nothing that is alive.
 fn ownership(ruby: &Ruby, _class: RClass, object: Value) -> Result<Option<RArray>, Error> {
-    let releaser = match Obj::<Releaser>::try_convert(object) {
-        Ok(releaser) => releaser,
-        Err(_) => match holder::peek(ruby, object)? {
+    let releaser = match data::wrapped::<Releaser>(object) {
+        Some(releaser) => releaser,
+        None => match holder::peek(ruby, object)? {
             Holder::Nothing => return Ok(None),
             Holder::Releaser(releaser) => releaser,
             Holder::Native(_, slot) if slot.state.is_alive() => {

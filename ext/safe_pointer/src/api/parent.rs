@@ -1,6 +1,6 @@
 //! The parent that a program gives a pointer.
 
-use magnus::{Error, Ruby, TryConvert, Value, prelude::*, typed_data::Obj};
+use magnus::{Error, Ruby, Value, prelude::*, typed_data::Obj};
 use safe_pointer_core::{
     Hold,
     family::{self, Bond, Tie},
@@ -11,6 +11,7 @@ use crate::{
     release::end,
     releaser::{Releaser, family_member::FamilyMember, loose::Loose},
     ruby::{
+        data,
         errors::{self, Method},
         namespace, process,
     },
@@ -28,7 +29,7 @@ impl Parent {
     /// `value` as a parent; `method` asks for one.
     pub fn new(ruby: &Ruby, value: Value, method: Method) -> Result<Self, Error> {
         let releaser = match holder::find(ruby, ffi::pointer::memory(ruby, value)?)? {
-            None => Obj::try_convert(value).ok(),
+            None => data::wrapped(value),
             found => found,
         };
         let Some(releaser) = releaser else {

@@ -10,19 +10,22 @@ pub type Word = usize;
 
 /// The data of a pointer of ffi's, as long as the pointer lives.
 #[derive(Clone, Copy)]
-pub struct Data(NonNull<u8>);
+pub struct Data {
+    block: NonNull<u8>,
+    is_typed: bool,
+}
 
 impl Data {
     pub fn of(pointer: Value) -> Option<Self> {
-        let block = match data::untyped(pointer) {
-            Some(data) => data.block,
-            None => data::typed(pointer)?.block,
+        let (block, is_typed) = match data::untyped(pointer) {
+            Some(data) => (data.block, false),
+            None => (data::typed(pointer)?.block, true),
         };
-        NonNull::new(block.cast()).map(Self)
+        NonNull::new(block.cast()).map(|block| Self { block, is_typed })
     }
 
     fn place<T>(self, at: usize) -> *mut T {
-        self.0.as_ptr().wrapping_add(at).cast()
+        self.block.as_ptr().wrapping_add(at).cast()
     }
 
     /// What is `at` so many bytes.
@@ -37,9 +40,15 @@ impl Data {
         unsafe { self.place::<T>(at).write(value) };
     }
 
-    /// The data as so many words.
+    /// The data as so many words, or as many as there are: without a type, the number comes from other blocks, which may
+    /// all have been longer than what was asked for.
     pub fn words<'a>(self, count: usize) -> &'a [Word] {
-        // SAFETY: `count` is that of ffi's data, which nobody writes to while this is looked at.
+        let length = match self.is_typed {
+            true => None,
+            false => data::length(self.place(0)),
+        };
+        let count = length.map_or(count, |length| count.min(length / size_of::<Word>()));
+        // SAFETY: the block has as many, and nobody writes to it while this is looked at.
         unsafe { std::slice::from_raw_parts(self.place(0), count) }
     }
 

@@ -16,7 +16,7 @@ use crate::{
         queue::{self, Jobs, ReleaseQueue},
         release_name::{self, ReleaseName},
     },
-    ruby::{fork_policy::ForkPolicy, hidden_variable::HiddenVariable, namespace},
+    ruby::{data, fork_policy::ForkPolicy, hidden_variable::HiddenVariable, namespace},
 };
 
 static INFO: HiddenVariable = HiddenVariable::new("safe_pointer_class_info");
@@ -49,8 +49,8 @@ const LOOKS: usize = 8;
 
 /// What is known about `class`, and has guarded what came past the hooks.
 pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
-    if let Some(known) = INFO.get(class.as_value()) {
-        return Obj::try_convert(known);
+    if let Some(known) = INFO.get(class.as_value()).and_then(data::wrapped) {
+        return Ok(known);
     }
     for _ in 1..LOOKS {
         let changes = release_name::changes();
@@ -99,7 +99,7 @@ fn look(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
 
 /// The name by which `class` is known to be asked for releases, without a look at it.
 pub fn known_release(class: Value) -> Option<OpaqueId> {
-    let info: Obj<ClassInfo> = Obj::try_convert(INFO.get(class)?).ok()?;
+    let info: Obj<ClassInfo> = data::wrapped(INFO.get(class)?)?;
     info.release?.get()
 }
 

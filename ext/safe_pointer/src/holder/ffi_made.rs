@@ -18,7 +18,7 @@ use super::variable;
 use crate::{
     ffi::{self, block, classes},
     releaser::{Message, Parts, Releaser, family_member::is_released},
-    ruby::{class::class_of, hidden_variable::HiddenVariable, namespace},
+    ruby::{class::class_of, data, hidden_variable::HiddenVariable, namespace},
     watch::owners,
 };
 
@@ -114,7 +114,7 @@ fn is_under_way(ruby: &Ruby, old: Value, is_dead: bool) -> Result<bool, Error> {
 
 fn known(ruby: &Ruby, old: Value) -> Option<Obj<Releaser>> {
     if let Some(releaser) = SUCCESSOR.get(old) {
-        return Obj::try_convert(releaser).ok();
+        return data::wrapped(releaser);
     }
     if !old.is_frozen() {
         return None;

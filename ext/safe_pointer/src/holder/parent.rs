@@ -1,9 +1,9 @@
 //! The parent that a pointer keeps alive.
 
-use magnus::{Error, Ruby, TryConvert, Value, prelude::*, typed_data::Obj};
+use magnus::{Error, Ruby, Value, prelude::*, typed_data::Obj};
 
 use super::variable;
-use crate::{ffi::block, releaser::Releaser};
+use crate::{ffi::block, releaser::Releaser, ruby::data};
 
 /// Has `pointer`, which `releaser` is attached to, keep `parent` alive, or none any more if that is `nil`. Raises if it
 /// is frozen.
@@ -30,7 +30,7 @@ pub fn get(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Option<Value
 
 /// The parent of a pointer that holds `held`. May be called in the midst of a garbage collection.
 pub fn at_gc(held: Value) -> Option<Value> {
-    let parent = Obj::<Releaser>::try_convert(held).ok()?.parent()?;
+    let parent = data::wrapped::<Releaser>(held)?.parent()?;
     // SAFETY: a GC runs on a thread of Ruby's, with the GVL.
     Some(unsafe { Ruby::get_unchecked() }.get_inner(parent))
 }

@@ -1,8 +1,11 @@
 //! What a pointer keeps in instance variables that Ruby code cannot see, and in one that it can.
 
-use magnus::{Error, Ruby, TryConvert, Value, rb_sys::AsRawValue, typed_data::Obj};
+use magnus::{Error, Ruby, Value, rb_sys::AsRawValue, typed_data::Obj};
 
-use crate::{releaser::Releaser, ruby::hidden_variable::HiddenVariable};
+use crate::{
+    releaser::Releaser,
+    ruby::{data, hidden_variable::HiddenVariable},
+};
 
 pub static RELEASER: HiddenVariable = HiddenVariable::new("safe_pointer_releaser");
 pub static PARENT: HiddenVariable = HiddenVariable::new("safe_pointer_parent");
@@ -18,7 +21,7 @@ pub fn remove(pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
 
 /// The releaser of `pointer`.
 pub fn get(pointer: Value) -> Option<Obj<Releaser>> {
-    Obj::try_convert(RELEASER.get(pointer)?).ok()
+    data::wrapped(RELEASER.get(pointer)?)
 }
 
 pub fn init(ruby: &Ruby) {

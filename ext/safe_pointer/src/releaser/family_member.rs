@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use magnus::{
-    Ruby, TryConvert, Value,
+    Ruby, Value,
     prelude::*,
     rb_sys::AsRawValue,
     typed_data::{Obj, Writebarrier},
@@ -19,7 +19,7 @@ use super::{
     children::Children,
     loose::{self, Loose},
 };
-use crate::ruby::registry;
+use crate::ruby::{data, registry};
 
 /// A releaser as one of a family.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ impl FamilyMember {
     fn of(tie: Option<(Opaque<Value>, Bond)>) -> Option<Tie<Self>> {
         let (parent, bond) = tie?;
         let parent = Ruby::get().ok()?.get_inner(parent);
-        let parent = Self(Obj::try_convert(parent).ok()?);
+        let parent = Self(data::wrapped(parent)?);
         Some(Tie { parent, bond })
     }
 
@@ -99,7 +99,7 @@ impl FamilyMember {
     /// Takes one of them, which is the caller's to make NULL.
     pub fn take_child(self, ruby: &Ruby) -> Option<Self> {
         let child = ruby.get_inner(self.with_children(Children::pop)?);
-        Obj::try_convert(child).ok().map(Self)
+        data::wrapped(child).map(Self)
     }
 
     /// Nothing of Ruby's is called in `body`.

@@ -6,13 +6,12 @@
 use std::cell::Cell;
 
 use magnus::{
-    DataTypeFunctions, Error, Ruby, TryConvert, TypedData, gc::Marker, typed_data::Obj,
-    value::Opaque,
+    DataTypeFunctions, Error, Ruby, TypedData, gc::Marker, typed_data::Obj, value::Opaque,
 };
 
 use super::Releaser;
 use crate::ruby::{
-    namespace,
+    data, namespace,
     registry::{self, Place},
 };
 
@@ -47,7 +46,7 @@ impl Loose {
 
     /// The one kept at `place`, where there is one.
     fn at(ruby: &Ruby, place: Place) -> Option<Obj<Self>> {
-        Obj::try_convert(registry::get(ruby, place)?).ok()
+        data::wrapped(registry::get(ruby, place)?)
     }
 
     fn let_go(&self, ruby: &Ruby) -> Option<Obj<Releaser>> {
@@ -57,7 +56,7 @@ impl Loose {
 
 /// Ends the hold kept at `place`, which is vacant afterwards. Returns the parent, unless the hold has been ended.
 pub fn take(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
-    let loose = Obj::<Loose>::try_convert(registry::take(ruby, place)?).ok()?;
+    let loose: Obj<Loose> = data::wrapped(registry::take(ruby, place)?)?;
     loose.let_go(ruby)
 }
 
@@ -69,7 +68,7 @@ pub fn let_go(ruby: &Ruby, place: Place) -> Option<Obj<Releaser>> {
 /// The holds that have not ended: where they are kept, and on whom.
 pub fn all(ruby: &Ruby) -> impl Iterator<Item = (Place, Obj<Releaser>)> {
     registry::all(ruby).filter_map(|(place, kept)| {
-        let loose = Obj::<Loose>::try_convert(kept).ok()?;
+        let loose: Obj<Loose> = data::wrapped(kept)?;
         Some((place, ruby.get_inner(loose.parent.get()?)))
     })
 }

@@ -1,8 +1,8 @@
 //! Data objects: C data in Ruby objects, with or without a type.
 
-use std::ffi::c_void;
+use std::{ffi::c_void, mem, ptr};
 
-use magnus::{Value, rb_sys::AsRawValue};
+use magnus::{TypedData, Value, rb_sys::AsRawValue, typed_data::Obj};
 use rb_sys::{RUBY_DATA_FUNC, VALUE, rb_data_type_t, ruby_value_type};
 
 /// `struct RData` of Ruby up to 4.0. Its bindings are opaque.
@@ -19,6 +19,19 @@ struct RData {
 pub struct Typed {
     pub data_type: *const rb_data_type_t,
     pub block: *mut c_void,
+}
+
+/// `value`, if it is an object of ours with data of type `T`.
+///
+/// `Obj::try_convert` asks Ruby, and protects itself from the exception, in nine times as many instructions.
+pub fn wrapped<T: TypedData>(value: Value) -> Option<Obj<T>> {
+    let data = typed(value)?;
+    if !ptr::eq(data.data_type, ptr::from_ref(T::data_type()).cast()) || data.block.is_null() {
+        return None;
+    }
+    // SAFETY: magnus has `Obj`, as `Value`, transparent about the number that Ruby has for the object. Its data has the
+    // type, as was just seen.
+    Some(unsafe { mem::transmute::<Value, Obj<T>>(value) })
 }
 
 /// What a data object without a type consists of, as the pointers of ffi before 1.16 are.

@@ -81,19 +81,25 @@ pub fn end_jump(ruby: &Ruby, error: Error) -> Error {
 
 /// What is handed on of `first`, and of `later`, which was due whatever `first` said. As with Ruby's `ensure`, what is to
 /// end more than a call (a jump, `exit`, an interrupt) takes the place of what was on its way. Of errors it is the first.
+#[inline]
 pub fn and<T>(first: Result<T, Error>, later: Result<(), Error>) -> Result<T, Error> {
-    match (first, later) {
-        (first, Ok(())) => first,
-        (Err(first), Err(later)) if is_error(&later) => Err(first),
-        (Err(first), Err(later)) => {
-            if is_jump(&first) && !is_jump(&later) {
-                // What Ruby has of the jump is no exception, and would be the cause of the one that is raised instead.
-                // SAFETY: with the GVL held; nil is what stands for no exception.
-                unsafe { rb_sys::rb_set_errinfo(rb_sys::Qnil as VALUE) };
-            }
-            Err(later)
+    match later {
+        Ok(()) => first,
+        Err(later) => Err(handed_on(first.err(), later)),
+    }
+}
+
+#[cold]
+fn handed_on(first: Option<Error>, later: Error) -> Error {
+    match first {
+        Some(first) if is_error(&later) => first,
+        Some(first) if is_jump(&first) && !is_jump(&later) => {
+            // What Ruby has of the jump is no exception, and would be the cause of the one that is raised instead.
+            // SAFETY: with the GVL held; nil is what stands for no exception.
+            unsafe { rb_sys::rb_set_errinfo(rb_sys::Qnil as VALUE) };
+            later
         }
-        (Ok(_), Err(later)) => Err(later),
+        _ => later,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The garbage collector found the pointer dead, or the process ends. [`swept`] is called in the midst of a collection and
 //! leaves a job; the finalizer, or who drains a queue, has it carried out ([`drain`]).
 
-use magnus::{Error, Ruby, TryConvert, Value, typed_data::Obj};
+use magnus::{Error, Ruby, Value, typed_data::Obj};
 use safe_pointer_core::{
     Claim, Trigger,
     family::{self, Bond, Member},
@@ -19,7 +19,7 @@ use crate::{
         queue::{self, Job, Jobs},
     },
     ruby::{
-        errors, fiber, finalizer, process,
+        data, errors, fiber, finalizer, process,
         registry::{self, Place},
     },
     watch::{
@@ -80,23 +80,20 @@ pub fn drain(ruby: &Ruby, jobs: &Jobs, max: usize, occasion: Occasion) -> Result
 /// Returns whether the job was a release.
 fn carry_out(ruby: &Ruby, job: Job, occasion: Occasion) -> Result<bool, Error> {
     match job {
-        Job::Swept(place) => match registry::get(ruby, place) {
-            Some(kept) => release_kept(ruby, Obj::try_convert(kept)?, place),
+        Job::Swept(place) => match registry::get(ruby, place).and_then(data::wrapped) {
+            Some(releaser) => release_kept(ruby, releaser, place),
             None => Ok(false),
         },
         Job::Left(place) => match registry::take(ruby, place) {
             Some(origin) => events::left(ruby, origin).map(|()| false),
             None => Ok(false),
         },
-        Job::Releaser(place) => match registry::get(ruby, place) {
-            Some(kept) => {
-                release_queued(ruby, Obj::try_convert(kept)?, place, occasion).map(|()| true)
-            }
+        Job::Releaser(place) => match registry::get(ruby, place).and_then(data::wrapped) {
+            Some(releaser) => release_queued(ruby, releaser, place, occasion).map(|()| true),
             None => Ok(false),
         },
-        Job::Lease { place, fiber } => match registry::take(ruby, place) {
-            Some(kept) => {
-                let releaser = Obj::try_convert(kept)?;
+        Job::Lease { place, fiber } => match registry::take(ruby, place).and_then(data::wrapped) {
+            Some(releaser) => {
                 lease::end_one(ruby, releaser, occasion, |lessee| lessee.fiber == fiber)
                     .map(|()| false)
             }

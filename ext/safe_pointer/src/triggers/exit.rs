@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use magnus::{Error, RArray, RModule, Ruby, TryConvert, Value, prelude::*, typed_data::Obj};
+use magnus::{Error, RArray, RModule, Ruby, Value, prelude::*, typed_data::Obj};
 use safe_pointer_core::{Trigger, family};
 
 use super::dead;
@@ -11,7 +11,7 @@ use crate::{
     holder::{self, Holder, native_release::NativeRelease},
     release::native,
     releaser::{Releaser, family_member::FamilyMember, loose, queue},
-    ruby::{finalizer, registry},
+    ruby::{data, finalizer, registry},
     watch::cause::Occasion,
 };
 
@@ -69,7 +69,7 @@ impl End {
 
     fn release_pointers(&mut self, ruby: &Ruby) {
         // Those that Ruby does not list: of other Ractors, and where there are such, of this one.
-        let is_releaser = |kept| Obj::<Releaser>::try_convert(kept).is_ok();
+        let is_releaser = |kept| data::wrapped::<Releaser>(kept).is_some();
         if registry::all(ruby).any(|(_, kept)| is_releaser(kept)) {
             for pointer in self.pointers(ruby) {
                 if let Some(releaser) = holder::take_releaser(ruby, pointer) {
@@ -77,7 +77,7 @@ impl End {
                 }
             }
             for kept in registry::take_all(ruby, is_releaser) {
-                if let Ok(releaser) = Obj::try_convert(kept) {
+                if let Some(releaser) = data::wrapped(kept) {
                     self.release(ruby, releaser, None);
                 }
             }

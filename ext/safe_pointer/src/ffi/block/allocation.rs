@@ -182,12 +182,23 @@ pub fn init(ruby: &Ruby, class: RClass, hooks: Hooks) -> Result<(), Error> {
     Ok(())
 }
 
-/// The same for another class, once [`init`] has found out.
-pub fn install(class: RClass) {
-    if WORKS.load(Relaxed) {
+/// The same for another class, once [`init`] has found out, and if `class` has its pointers allocated as ffi does.
+///
+/// A class has a copy of what allocated the objects of its superclass when it was made.
+pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    let pointer_class = classes::pointer_class(ruby)?;
+    // SAFETY: a class.
+    let ffis = unsafe { rb_sys::rb_get_alloc_func(pointer_class.as_raw()) };
+    // SAFETY: a class.
+    let current = unsafe { rb_sys::rb_get_alloc_func(class.as_raw()) };
+    let is_ffis = ffis
+        .zip(current)
+        .is_some_and(|(ffis, current)| ptr::fn_addr_eq(ffis, current));
+    if is_ffis && WORKS.load(Relaxed) {
         // SAFETY: `class` is a class, and `allocate_plain` returns an object of it.
         unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), Some(allocate_plain)) };
     }
+    Ok(())
 }
 
 /// Has pointers of `class` and its subclasses allocated with room for the state of a native release, if they are
