@@ -19,16 +19,13 @@ use std::{
 };
 
 use magnus::{
-    DataTypeFunctions, Error, Module, Ruby, TypedData, Value,
+    Error, Ruby, Value,
     block::Proc,
-    method,
-    prelude::*,
     rb_sys::{AsRawValue, FromRawValue, protect},
-    typed_data::Obj,
     value::Opaque,
 };
 
-use super::{errors, namespace, process};
+use super::{errors, process};
 
 /// What the finalizer does. It comes from those who know what is to be released, who are on higher floors. What these
 /// functions return as an error Ruby drops, as it does with that of any finalizer.
@@ -60,7 +57,7 @@ const SPACING: usize = 512;
 /// How many pointers have been made. Need not be right: where Ractors make some at once, they may count for one.
 static MADE: AtomicUsize = AtomicUsize::new(0);
 
-static FINALIZER: OnceLock<Opaque<Obj<Finalizer>>> = OnceLock::new();
+static FINALIZER: OnceLock<Finalizer> = OnceLock::new();
 
 /// What no object has for an id, and nobody can pass for one.
 const NO_ID: usize = rb_sys::Qundef as usize;
@@ -87,34 +84,32 @@ pub fn close() {
     OVER.store(true, Relaxed);
 }
 
-/// The object that answers `call`.
-#[derive(TypedData)]
-#[magnus(class = "SafePointer::Finalizer", free_immediately, size)]
 struct Finalizer {
     work: Work,
+    /// What Ruby calls. No TracePoint sees the call of a Proc that is in Rust: what that made would bring a collection under
+    /// GC stress, which finds the next sentinel dead, and Ruby calls finalizers until none is due.
+    entry: Opaque<Proc>,
     /// Calls [`Work::carry_out`], in a frame of its own.
     batch: Opaque<Proc>,
 }
 
-impl DataTypeFunctions for Finalizer {}
-
 impl Finalizer {
     /// Does what is due, and nothing else, whoever calls: Ruby does, with the object id of a sentinel.
-    fn call(ruby: &Ruby, rb_self: Obj<Self>, args: &[Value]) -> Result<(), Error> {
+    fn call(&self, ruby: &Ruby, args: &[Value]) -> Result<(), Error> {
         let id = args.first().map(|id| id.as_raw() as usize);
         if id == Some(FIRST_ROUND.load(Relaxed)) {
             // It is never found dead.
             process::begin_ending();
         }
         if process::is_ending() {
-            return rb_self.end(ruby, id);
+            return self.end(ruby, id);
         }
         // One that outlived its time has no successor: under GC stress, making one is the end of another.
         if id == Some(SENTINEL.load(Relaxed)) {
             // First, as the work may take its time, and collect.
             replace_sentinel(ruby);
         }
-        match rb_self.carry_out(ruby) {
+        match self.carry_out(ruby) {
             // Where Ruby has called too deep in the stack, it is left to the next sentinel.
             Err(error) if error.is_kind_of(ruby.exception_sys_stack_error()) => Ok(()),
             result => result,
@@ -163,7 +158,7 @@ pub fn run_from_dfree() {
     if let (Ok(ruby), Some(finalizer)) = (Ruby::get(), FINALIZER.get()) {
         // Errors of releases have been reported. Others Ruby would drop, too, and nobody can take a jump.
         let _ = errors::ensure(|| {
-            let done = ruby.get_inner(*finalizer).carry_out(&ruby);
+            let done = finalizer.carry_out(&ruby);
             done.map_err(|error| errors::end_jump(&ruby, error))
         });
     }
@@ -219,7 +214,7 @@ fn define(ruby: &Ruby) -> Result<(Value, usize), Error> {
             "safe_pointer is not loaded",
         ));
     };
-    let finalizer = ruby.get_inner(*finalizer).as_raw();
+    let entry = ruby.get_inner(finalizer.entry).as_raw();
     let mut id = NO_ID;
     let object = protect(|| {
         // SAFETY: with the GVL held; `protect` catches what is raised.
@@ -227,7 +222,7 @@ fn define(ruby: &Ruby) -> Result<(Value, usize), Error> {
         // SAFETY: a live object; as above.
         id = unsafe { rb_sys::rb_obj_id(object) } as usize;
         // SAFETY: live objects; as above.
-        unsafe { rb_sys::rb_define_finalizer(object, finalizer) };
+        unsafe { rb_sys::rb_define_finalizer(object, entry) };
         object
     })?;
     // SAFETY: a live object.
@@ -241,18 +236,20 @@ fn collections() -> usize {
 
 /// Has Ruby call for `work`.
 pub fn init(ruby: &Ruby, work: Work) -> Result<(), Error> {
-    let class = namespace::define_private_class(ruby, "Finalizer")?;
-    class.define_method("call", method!(Finalizer::call, -1))?;
     let carry_out = work.carry_out;
     let batch = ruby.proc_from_fn(move |ruby, _args, _block| carry_out(ruby, BATCH));
-    let finalizer = ruby.obj_wrap(Finalizer {
-        work,
-        batch: batch.into(),
+    let entry = ruby.proc_new(|ruby, args, _block| match FINALIZER.get() {
+        Some(finalizer) => finalizer.call(ruby, args),
+        None => Ok(()),
     });
-    for object in [batch.as_value(), finalizer.as_value()] {
+    for object in [batch, entry] {
         ruby.gc_register_mark_object(object);
     }
-    FINALIZER.get_or_init(|| finalizer.into());
+    FINALIZER.get_or_init(|| Finalizer {
+        work,
+        entry: entry.into(),
+        batch: batch.into(),
+    });
     replace_sentinel(ruby);
     define_for_end(ruby, &FIRST_ROUND)
 }

@@ -21,18 +21,12 @@ pub fn get(ruby: &Ruby, name: &str) -> Result<Value, Error> {
     class(ruby)?.const_get(name)
 }
 
-/// Defines a class without `allocate` that Ruby code does not see.
-pub fn define_private_class(ruby: &Ruby, name: &str) -> Result<RClass, Error> {
+/// Defines a class for data of type `T`, without `allocate`, that Ruby code does not see.
+pub fn define_data_class<T: TypedData>(ruby: &Ruby, name: &str) -> Result<(), Error> {
     let namespace = class(ruby)?;
     let class = namespace.define_class(name, ruby.class_object())?;
     class.undef_default_alloc_func();
     namespace.funcall::<_, _, Value>("private_constant", (name,))?;
-    Ok(class)
-}
-
-/// Defines such a class for data of type `T`.
-pub fn define_data_class<T: TypedData>(ruby: &Ruby, name: &str) -> Result<(), Error> {
-    define_private_class(ruby, name)?;
     find_class::<T>(ruby);
     Ok(())
 }

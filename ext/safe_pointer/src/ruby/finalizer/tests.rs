@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::in_ruby;
 
 fn finalizer(ruby: &Ruby) -> Option<Value> {
-    Some(ruby.get_inner(*FINALIZER.get()?).as_value())
+    Some(ruby.get_inner(FINALIZER.get()?.entry).as_value())
 }
 
 /// A pointer that nobody refers to. What is released is in the Array.
