@@ -27,6 +27,7 @@ class SafePointer
         FFI::ManagedStruct.include(NullChecks::Struct)
         Guard.watch(FFI::AutoPointer)
         Guard.watch(FFI::ManagedStruct, FFI::AutoPointer)
+        # A class that another thread makes meanwhile may keep ffi's allocator, which works as well.
         Guard.subclasses_of(FFI::AutoPointer).each { |heir| SafePointer.send(:install_allocator, heir) }
         keeping_patches { SafePointer.send(:install_constructor) }
         @replaced = true

@@ -40,14 +40,19 @@ impl Data {
         unsafe { self.place::<T>(at).write(value) };
     }
 
-    /// The data as so many words, or as many as there are: without a type, the number comes from other blocks, which may
-    /// all have been longer than what was asked for.
-    pub fn words<'a>(self, count: usize) -> &'a [Word] {
-        let length = match self.is_typed {
+    /// How many bytes there are, of `length` at most. Without a type, `length` comes from other blocks, which may be longer:
+    /// each is at least as long as what was asked for.
+    pub fn length(self, length: usize) -> usize {
+        let block = match self.is_typed {
             true => None,
             false => data::length(self.place(0)),
         };
-        let count = length.map_or(count, |length| count.min(length / size_of::<Word>()));
+        block.map_or(length, |block| block.min(length))
+    }
+
+    /// The data as so many words, or as many as there are.
+    pub fn words<'a>(self, count: usize) -> &'a [Word] {
+        let count = self.length(count * size_of::<Word>()) / size_of::<Word>();
         // SAFETY: the block has as many, and nobody writes to it while this is looked at.
         unsafe { std::slice::from_raw_parts(self.place(0), count) }
     }

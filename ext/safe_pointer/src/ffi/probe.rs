@@ -11,7 +11,7 @@ use super::{
     layout::{self, Fields, Layout, NIL, Places, Shapes},
 };
 
-/// Takes a look at ffi's pointers, whose data is of `length` bytes.
+/// Takes a look at ffi's pointers, whose data is of `length` bytes at most.
 pub fn init(ruby: &Ruby, length: usize) {
     if let Ok(Some(found)) = find(ruby, length) {
         layout::set(found);
@@ -64,6 +64,17 @@ impl Specimens {
         }))
     }
 
+    fn all(&self) -> [Data; 5] {
+        let [null, null_derived] = self.nulls;
+        [
+            self.number,
+            self.derived,
+            self.derived_twice,
+            null,
+            null_derived,
+        ]
+    }
+
     fn number_value(&self) -> VALUE {
         self.values[0].as_raw()
     }
@@ -76,6 +87,9 @@ fn find(ruby: &Ruby, length: usize) -> Result<Option<Layout>, Error> {
     let (Some(blank_data), Some(one), Some(other)) = (Data::of(blank), one, other) else {
         return Ok(None);
     };
+    let looked_at = [one.all(), other.all()].concat();
+    let lengths = looked_at.iter().map(|data| data.length(length));
+    let length = lengths.fold(blank_data.length(length), usize::min);
     let fields = find_fields(&one, length);
     let shapes = find_shapes(fields, length, blank_data, &[&one, &other]);
     // Until here: their data was looked at.

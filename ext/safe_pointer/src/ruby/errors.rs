@@ -99,6 +99,7 @@ fn handed_on(first: Option<Error>, later: Error) -> Error {
             unsafe { rb_sys::rb_set_errinfo(rb_sys::Qnil as VALUE) };
             later
         }
+        // The first was no error, or a jump as well.
         _ => later,
     }
 }

@@ -175,8 +175,7 @@ pub fn init(ruby: &Ruby, class: RClass, hooks: Hooks) -> Result<(), Error> {
         WORKS.store(true, Relaxed);
         return Ok(());
     }
-    // SAFETY: a class.
-    let inherited = unsafe { rb_sys::rb_get_alloc_func(pointer_class.as_raw()) };
+    let inherited = allocator(pointer_class);
     // SAFETY: what allocates a pointer allocates one of a subclass.
     unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), inherited) };
     Ok(())
@@ -186,15 +185,8 @@ pub fn init(ruby: &Ruby, class: RClass, hooks: Hooks) -> Result<(), Error> {
 ///
 /// A class has a copy of what allocated the objects of its superclass when it was made.
 pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
-    let pointer_class = classes::pointer_class(ruby)?;
-    // SAFETY: a class.
-    let ffis = unsafe { rb_sys::rb_get_alloc_func(pointer_class.as_raw()) };
-    // SAFETY: a class.
-    let current = unsafe { rb_sys::rb_get_alloc_func(class.as_raw()) };
-    let is_ffis = ffis
-        .zip(current)
-        .is_some_and(|(ffis, current)| ptr::fn_addr_eq(ffis, current));
-    if is_ffis && WORKS.load(Relaxed) {
+    let ffis = allocator(classes::pointer_class(ruby)?);
+    if WORKS.load(Relaxed) && ffis.is_some_and(|ffis| is_allocated_by(class, ffis)) {
         // SAFETY: `class` is a class, and `allocate_plain` returns an object of it.
         unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), Some(allocate_plain)) };
     }
@@ -204,11 +196,19 @@ pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
 /// Has pointers of `class` and its subclasses allocated with room for the state of a native release, if they are
 /// allocated with a slot.
 pub fn make_room(class: RClass) {
-    // SAFETY: a class.
-    let current = unsafe { rb_sys::rb_get_alloc_func(class.as_raw()) };
-    let plain: unsafe extern "C" fn(VALUE) -> VALUE = allocate_plain;
-    if current.is_some_and(|current| ptr::fn_addr_eq(current, plain)) {
+    if is_allocated_by(class, allocate_plain) {
         // SAFETY: `class` is a class, and `allocate_native` returns an object of it.
         unsafe { rb_sys::rb_define_alloc_func(class.as_raw(), Some(allocate_native)) };
     }
+}
+
+type Allocate = unsafe extern "C" fn(VALUE) -> VALUE;
+
+fn allocator(class: RClass) -> Option<Allocate> {
+    // SAFETY: a class.
+    unsafe { rb_sys::rb_get_alloc_func(class.as_raw()) }
+}
+
+fn is_allocated_by(class: RClass, allocate: Allocate) -> bool {
+    allocator(class).is_some_and(|current| ptr::fn_addr_eq(current, allocate))
 }
