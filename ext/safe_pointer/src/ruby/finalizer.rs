@@ -24,6 +24,7 @@ use magnus::{
     rb_sys::{AsRawValue, FromRawValue, protect},
     value::Opaque,
 };
+use rb_sys::VALUE;
 
 use super::{errors, process};
 
@@ -67,6 +68,10 @@ static SENTINEL: AtomicUsize = AtomicUsize::new(NO_ID);
 
 /// How many collections there had been when it was made.
 static MADE_AT: AtomicUsize = AtomicUsize::new(0);
+
+/// The object that is the next sentinel. It was made together with the last one: where the collector has just swept, Ruby
+/// makes new objects in the places of those that died, and stale words on stacks are of such places.
+static NEXT: AtomicUsize = AtomicUsize::new(rb_sys::Qnil as usize);
 
 /// The object ids of those for the end of the process, of the first round and of the last.
 static FIRST_ROUND: AtomicUsize = AtomicUsize::new(NO_ID);
@@ -170,10 +175,13 @@ pub fn ensure_sentinel(ruby: &Ruby, is_freed_within_sweep: bool) {
     let made = MADE.load(Relaxed).wrapping_add(1);
     MADE.store(made, Relaxed);
     let is_another_due = is_freed_within_sweep && made % SPACING == 0;
-    let is_outlived = collections() > MADE_AT.load(Relaxed).saturating_add(MAX_AGE);
-    if is_another_due || is_outlived {
+    if is_another_due || is_outlived() {
         replace_sentinel(ruby);
     }
+}
+
+fn is_outlived() -> bool {
+    collections() > MADE_AT.load(Relaxed).saturating_add(MAX_AGE)
 }
 
 /// Makes another sentinel. Where memory has run out there is none until a pointer is made.
@@ -203,7 +211,7 @@ fn define_for_end(ruby: &Ruby, round: &AtomicUsize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Defines the finalizer on a new object. Returns it, and its id.
+/// Defines the finalizer on an object that nobody refers to. Returns it, and its id.
 ///
 /// The object has no class, so `ObjectSpace` does not list it: a program may keep all that is listed, or undefine their
 /// finalizers. A String: what kinds of objects can be without a class depends on the Ruby.
@@ -217,9 +225,8 @@ fn define(ruby: &Ruby) -> Result<(Value, usize), Error> {
     let entry = ruby.get_inner(finalizer.entry).as_raw();
     let mut id = NO_ID;
     let object = protect(|| {
-        // SAFETY: with the GVL held; `protect` catches what is raised.
-        let object = unsafe { rb_sys::rb_str_tmp_new(0) };
-        // SAFETY: a live object; as above.
+        let object = next_object();
+        // SAFETY: a live object, with the GVL held; `protect` catches what is raised.
         id = unsafe { rb_sys::rb_obj_id(object) } as usize;
         // SAFETY: live objects; as above.
         unsafe { rb_sys::rb_define_finalizer(object, entry) };
@@ -227,6 +234,19 @@ fn define(ruby: &Ruby) -> Result<(Value, usize), Error> {
     })?;
     // SAFETY: a live object.
     Ok((unsafe { Value::from_raw(object) }, id))
+}
+
+/// Called with the GVL held, and within `protect`.
+fn next_object() -> VALUE {
+    // SAFETY: the caller says so.
+    let made = unsafe { rb_sys::rb_str_tmp_new(0) };
+    let next = NEXT.swap(made as usize, Relaxed) as VALUE;
+    // One that is old by now minor collections would not find dead.
+    match next == rb_sys::Qnil as VALUE || is_outlived() {
+        // SAFETY: as above.
+        true => unsafe { rb_sys::rb_str_tmp_new(0) },
+        false => next,
+    }
 }
 
 fn collections() -> usize {
@@ -245,6 +265,8 @@ pub fn init(ruby: &Ruby, work: Work) -> Result<(), Error> {
     for object in [batch, entry] {
         ruby.gc_register_mark_object(object);
     }
+    // SAFETY: the static has a value of Ruby's, at any time.
+    unsafe { rb_sys::rb_gc_register_address(NEXT.as_ptr().cast()) };
     FINALIZER.get_or_init(|| Finalizer {
         work,
         entry: entry.into(),
