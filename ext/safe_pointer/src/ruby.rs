@@ -8,6 +8,7 @@ pub mod finalizer;
 pub mod fork_policy;
 pub mod hidden_variable;
 pub mod namespace;
+pub mod object_id;
 pub mod process;
 pub mod registry;
 pub mod weak_reference;

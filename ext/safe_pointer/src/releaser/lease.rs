@@ -14,7 +14,7 @@ use crate::ruby::{
 /// A fiber that has a lease.
 pub struct Lessee {
     /// Its object id. A reference would keep a fiber alive that never goes on, and with it the pointer.
-    pub fiber: usize,
+    pub fiber: u64,
     /// Ruby lets no other thread resume it.
     pub thread: Opaque<Value>,
 }
@@ -30,14 +30,14 @@ impl Lessee {
 #[derive(TypedData)]
 #[magnus(class = "SafePointer::Lease", free_immediately, size)]
 pub struct Lease {
-    fiber: usize,
+    fiber: u64,
     /// Where the releaser is kept for the lease.
     place: PlaceCell,
 }
 
 impl Lease {
     /// That of the fiber with this object id.
-    pub fn new(ruby: &Ruby, releaser: Value, fiber: usize) -> Obj<Self> {
+    pub fn new(ruby: &Ruby, releaser: Value, fiber: u64) -> Obj<Self> {
         let place = PlaceCell::new(registry::keep(ruby, releaser));
         ruby.obj_wrap(Self { fiber, place })
     }

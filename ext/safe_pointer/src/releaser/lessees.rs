@@ -11,13 +11,13 @@ use magnus::{
 use super::{Releaser, lease::Lessee};
 
 impl Releaser {
-    pub fn has_lessee(&self, fiber: usize) -> bool {
+    pub fn has_lessee(&self, fiber: u64) -> bool {
         let has = |lessees: &mut Vec<Lessee>| lessees.iter().any(|lessee| lessee.fiber == fiber);
         self.has_extras() && self.with_lessees(has)
     }
 
     /// The fiber that runs, whose object id is `fiber`, has been granted a lease.
-    pub fn add_lessee(ruby: &Ruby, rb_self: Obj<Self>, fiber: usize) {
+    pub fn add_lessee(ruby: &Ruby, rb_self: Obj<Self>, fiber: u64) {
         let thread = ruby.thread_current().as_value();
         let lessee = Lessee {
             fiber,

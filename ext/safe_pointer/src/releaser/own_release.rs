@@ -38,7 +38,7 @@ pub struct OwnRelease {
     /// Where it runs.
     pub context: Context,
     /// The object id of the thread.
-    pub thread: usize,
+    pub thread: u64,
     pub entered: Entered,
     /// Whether the release callable is running, called by hand as `klass.release(pointer)`.
     pub calling: bool,

@@ -28,7 +28,7 @@ pub enum Job {
     /// The releaser at this place has waited for this queue.
     Releaser(Place),
     /// A lease of what the releaser at this place is of was swept. The fiber that had it, by its object id, is no more.
-    Lease { place: Place, fiber: usize },
+    Lease { place: Place, fiber: u64 },
     /// A releaser without a pointer was swept. Its hold on its parent is kept at this place.
     Loose(Place),
     /// What is at `address`.

@@ -18,6 +18,8 @@ use magnus::{
 };
 use rb_sys::{ID, VALUE, rb_ractor_local_key_struct};
 
+use super::object_id;
+
 const NIL: VALUE = rb_sys::Qnil as VALUE;
 
 /// The name of the variable of a fiber that says that it is in a release.
@@ -27,26 +29,26 @@ static RELEASING: OnceLock<ID> = OnceLock::new();
 static MUTEX: AtomicPtr<rb_ractor_local_key_struct> = AtomicPtr::new(ptr::null_mut());
 
 /// The object id of the fiber that runs: unlike its address no other fiber will ever have it.
-pub fn current_id() -> usize {
+pub fn current_id() -> u64 {
     // SAFETY: called with the GVL held. A root fiber may be made an object for it.
     let fiber = unsafe { rb_sys::rb_fiber_current() };
     // SAFETY: a live object.
-    unsafe { rb_sys::rb_obj_id(fiber) as usize }
+    unsafe { object_id::of(fiber) }
 }
 
 /// The same of the thread.
-pub fn current_thread_id() -> usize {
+pub fn current_thread_id() -> u64 {
     // SAFETY: called with the GVL held.
     let thread = unsafe { rb_sys::rb_thread_current() };
     // SAFETY: a live object.
-    unsafe { rb_sys::rb_obj_id(thread) as usize }
+    unsafe { object_id::of(thread) }
 }
 
 /// Where code runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Context {
     /// The object id of the fiber. A reference would keep a fiber alive that never goes on, and with it a pointer.
-    fiber: usize,
+    fiber: u64,
     /// Whether in a handler that has interrupted what else runs on it.
     is_interrupting: bool,
 }

@@ -14,7 +14,7 @@ use std::{
     hint::black_box,
     sync::{
         OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -26,7 +26,7 @@ use magnus::{
 };
 use rb_sys::VALUE;
 
-use super::{errors, process};
+use super::{errors, object_id, process};
 
 /// What the finalizer does. It comes from those who know what is to be released, who are on higher floors. What these
 /// functions return as an error Ruby drops, as it does with that of any finalizer.
@@ -60,11 +60,8 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 
 static FINALIZER: OnceLock<Finalizer> = OnceLock::new();
 
-/// What no object has for an id, and nobody can pass for one.
-const NO_ID: usize = rb_sys::Qundef as usize;
-
-/// The object id of the sentinel, as Ruby passes it.
-static SENTINEL: AtomicUsize = AtomicUsize::new(NO_ID);
+/// The object id of the sentinel.
+static SENTINEL: AtomicU64 = AtomicU64::new(object_id::NONE);
 
 /// How many collections there had been when it was made.
 static MADE_AT: AtomicUsize = AtomicUsize::new(0);
@@ -74,8 +71,8 @@ static MADE_AT: AtomicUsize = AtomicUsize::new(0);
 static NEXT: AtomicUsize = AtomicUsize::new(rb_sys::Qnil as usize);
 
 /// The object ids of those for the end of the process, of the first round and of the last.
-static FIRST_ROUND: AtomicUsize = AtomicUsize::new(NO_ID);
-static LAST_ROUND: AtomicUsize = AtomicUsize::new(NO_ID);
+static FIRST_ROUND: AtomicU64 = AtomicU64::new(object_id::NONE);
+static LAST_ROUND: AtomicU64 = AtomicU64::new(object_id::NONE);
 
 static OVER: AtomicBool = AtomicBool::new(false);
 
@@ -101,7 +98,7 @@ struct Finalizer {
 impl Finalizer {
     /// Does what is due, and nothing else, whoever calls: Ruby does, with the object id of a sentinel.
     fn call(&self, ruby: &Ruby, args: &[Value]) -> Result<(), Error> {
-        let id = args.first().map(|id| id.as_raw() as usize);
+        let id = args.first().and_then(|id| object_id::number(*id));
         if id == Some(FIRST_ROUND.load(Relaxed)) {
             // It is never found dead.
             process::begin_ending();
@@ -133,7 +130,7 @@ impl Finalizer {
         result.and((self.work.done)(ruby))
     }
 
-    fn end(&self, ruby: &Ruby, id: Option<usize>) -> Result<(), Error> {
+    fn end(&self, ruby: &Ruby, id: Option<u64>) -> Result<(), Error> {
         if id == Some(LAST_ROUND.load(Relaxed)) {
             return (self.work.end)(ruby);
         }
@@ -193,8 +190,8 @@ fn replace_sentinel(ruby: &Ruby) {
 
 /// Returns the id of a new sentinel, if there is one. Not inlined: nothing in the frame of the caller refers to the object.
 #[inline(never)]
-fn sentinel(ruby: &Ruby) -> usize {
-    define(ruby).map_or(NO_ID, |(_, id)| id)
+fn sentinel(ruby: &Ruby) -> u64 {
+    define(ruby).map_or(object_id::NONE, |(_, id)| id)
 }
 
 /// Ruby takes whatever is on a stack for a reference. Overwrites what calls have left behind there.
@@ -204,7 +201,7 @@ fn clear_stack() {
 }
 
 /// Has the finalizer called in the next round at the end of the process.
-fn define_for_end(ruby: &Ruby, round: &AtomicUsize) -> Result<(), Error> {
+fn define_for_end(ruby: &Ruby, round: &AtomicU64) -> Result<(), Error> {
     let (object, id) = define(ruby)?;
     ruby.gc_register_mark_object(object);
     round.store(id, Relaxed);
@@ -215,7 +212,7 @@ fn define_for_end(ruby: &Ruby, round: &AtomicUsize) -> Result<(), Error> {
 ///
 /// The object has no class, so `ObjectSpace` does not list it: a program may keep all that is listed, or undefine their
 /// finalizers. A String: what kinds of objects can be without a class depends on the Ruby.
-fn define(ruby: &Ruby) -> Result<(Value, usize), Error> {
+fn define(ruby: &Ruby) -> Result<(Value, u64), Error> {
     let Some(finalizer) = FINALIZER.get() else {
         return Err(errors::new(
             ruby.exception_load_error(),
@@ -223,11 +220,11 @@ fn define(ruby: &Ruby) -> Result<(Value, usize), Error> {
         ));
     };
     let entry = ruby.get_inner(finalizer.entry).as_raw();
-    let mut id = NO_ID;
+    let mut id = object_id::NONE;
     let object = protect(|| {
         let object = next_object();
         // SAFETY: a live object, with the GVL held; `protect` catches what is raised.
-        id = unsafe { rb_sys::rb_obj_id(object) } as usize;
+        id = unsafe { object_id::of(object) };
         // SAFETY: live objects; as above.
         unsafe { rb_sys::rb_define_finalizer(object, entry) };
         object

@@ -1,12 +1,17 @@
 //! Whoever calls the finalizer, as often as they like: it does what is due, and nothing else.
 
-use magnus::{Error, RArray, Ruby, Value, eval, prelude::*};
+use magnus::{Error, Integer, RArray, Ruby, Value, eval, prelude::*};
 
 use super::*;
 use crate::testing::in_ruby;
 
 fn finalizer(ruby: &Ruby) -> Option<Value> {
     Some(ruby.get_inner(FINALIZER.get()?.entry).as_value())
+}
+
+/// The object id that has this number, as Ruby passes it.
+fn integer(ruby: &Ruby, number: u64) -> Integer {
+    ruby.integer_from_u64(number)
 }
 
 /// A pointer that nobody refers to. What is released is in the Array.
@@ -54,8 +59,7 @@ fn a_call_with_any_id_makes_no_sentinel() {
 fn a_call_with_the_id_for_the_end_does_not_begin_it() {
     in_ruby(|ruby| {
         let finalizer = finalizer(ruby);
-        // SAFETY: the id of an object, which is no object itself.
-        let id = unsafe { Value::from_raw(FIRST_ROUND.load(Relaxed) as rb_sys::VALUE) };
+        let id = integer(ruby, FIRST_ROUND.load(Relaxed));
         let _: Value = eval!(ruby, "finalizer.call(id)", finalizer, id)?;
         assert!(!process::is_ending());
         Ok(())
@@ -70,8 +74,7 @@ fn a_sentinel_that_was_replaced_makes_none() {
         let current = SENTINEL.load(Relaxed);
         assert_ne!(current, replaced);
         let finalizer = finalizer(ruby);
-        // SAFETY: an Integer, as it was passed for an object id.
-        let id = unsafe { Value::from_raw(replaced as rb_sys::VALUE) };
+        let id = integer(ruby, replaced);
         let _: Value = eval!(ruby, "finalizer.call(id)", finalizer, id)?;
         assert_eq!(SENTINEL.load(Relaxed), current);
         Ok(())
