@@ -7,6 +7,7 @@ require "ffi"
 require "safe_pointer"
 
 require_relative "support/gc_level"
+require_relative "support/address"
 require_relative "support/oracle"
 require_relative "support/events"
 require_relative "support/reach"

@@ -34,7 +34,7 @@ RSpec.describe "The code in the documents" do
 
   # Without what differs from run to run, and how a backtrace names a method, which differs from Ruby to Ruby.
   def masked(output)
-    output.gsub(/\b0x\h{16}\b/, "0x<address>").gsub(/ process \d+/, " process <id>").gsub(/ +\d+ GCs/, " <n> GCs")
+    output.gsub(/\b0x(\h{8}|\h{16})\b/, "0x<address>").gsub(/ process \d+/, " process <id>").gsub(/ +\d+ GCs/, " <n> GCs")
           .gsub(/:in [`'].+'/, ":in <method>")
   end
 

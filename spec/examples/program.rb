@@ -14,6 +14,13 @@ module ExampleProgram
   end
 end
 
+# For programs that take Vulkan's handles for pointers.
+RSpec.shared_context "with handles that are pointers" do
+  before(:context) do
+    skip "Vulkan's handles have 64 bits, so most of them are no pointers here" if FFI::Pointer.size < 8
+  end
+end
+
 # Runs the program once, into @output and @status.
 RSpec.shared_context "with the program of an example" do |name|
   before(:context) { @output, @status = ExampleProgram.run(name) }

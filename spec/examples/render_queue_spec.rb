@@ -8,6 +8,7 @@ RSpec.describe "examples/render_queue" do
   loaders = ["loader 1", "loader 2", "loader 3"]
   worker = "SafePointer::ReleaseQueue"
 
+  include_context "with handles that are pointers"
   include_context "with the program of an example", "render_queue"
 
   # The numbers of a column, by title of the row.

@@ -7,6 +7,8 @@ require_relative "program"
 # A picture from a compute shader on the software driver, whose objects are left to
 # GC. It is read here apart from the example's own code.
 RSpec.describe "examples/vulkan_png" do
+  include_context "with handles that are pointers"
+
   before(:context) do
     Dir.mktmpdir do |dir|
       path = File.join(dir, "picture.png")

@@ -5,6 +5,7 @@ require_relative "comparison"
 # Families of Vulkan objects, on the software driver. The validation layer reports
 # what is destroyed before its children, twice, or not at all.
 RSpec.describe "examples/vulkan" do
+  include_context "with handles that are pointers"
   include_examples(
     "a comparison", "vulkan",
     with_safe_pointer: "leaves the validation layer with nothing to report",

@@ -25,10 +25,10 @@ class Party
     ledger = Ledger.new(GSSAPI::LibGSSAPI)
     ledger.stored(:name, :gss_import_name, 3)
     ledger.stored(:credential, :gss_acquire_cred, 5)
-    ledger.stored(:text, :gss_display_status, 5, offset: 8)
+    ledger.stored(:text, :gss_display_status, 5, offset: FFI::Pointer.size)
     ledger.released(:name, :gss_release_name, 1)
     ledger.released(:credential, :gss_release_cred, 1)
-    ledger.released(:text, :gss_release_buffer, 1, offset: 8)
+    ledger.released(:text, :gss_release_buffer, 1, offset: FFI::Pointer.size)
   end
 
   def account

@@ -56,7 +56,7 @@ RSpec.describe "an error in a release nobody called for" do
           have_released(trigger) { Faulty.new(events.raw) }
         end
         expect(child.stderr).to match(
-          /\Asafe_pointer:\ release\ of\ Faulty\ address=0x\h{16}\ by\ Faulty\.release\ #{Regexp.escape(wording)}\ raised
+          /\Asafe_pointer:\ release\ of\ Faulty\ address=#{Address::ANY}\ by\ Faulty\.release\ #{Regexp.escape(wording)}\ raised
            \ Faulty::Refusal:\ device\ busy\ \(#{Regexp.escape(__FILE__)}:\d+:in\ .*release'\)\n\z/x
         )
       end

@@ -161,7 +161,7 @@ RSpec.describe "a family of pointers" do
         parent.free
         child.free
       end
-      place = format("address=0x%016x", child.events.first)
+      place = "address=#{Address.print(child.events.first)}"
       expect(child.stderr).to match(
         /\Asafe_pointer: release of Handle #{place} by a block at \S+ after its last child raised IOError: busy \(.*\)\n\z/
       )

@@ -119,12 +119,12 @@ Parity.describe "as a Ruby object" do
     log = log_of do |events, base|
       pointer = base.new(events.raw, Oracle.method(:free))
       bounded = base.new(FFI::Pointer.new(4096).slice(0, 8), ->(_) {})
-      events << [pointer.inspect, pointer.to_s].map { |text| text.sub(format("%016x", pointer.address), "...") }
+      events << [pointer.inspect, pointer.to_s].map { |text| text.sub(Address.print(pointer.address), "...") }
       events << bounded.inspect
       pointer.free
     end
     name = candidate.title[/[\w:]+/]
-    expect(log).to eq [["#<#{name} address=0x...>"] * 2, "#<#{name} address=0x0000000000001000 size=8>", :released]
+    expect(log).to eq [["#<#{name} address=...>"] * 2, "#<#{name} address=#{Address.print(4096)} size=8>", :released]
   end
 
   it "cannot be marshalled" do

@@ -4,10 +4,9 @@ require_relative "parity"
 
 # The methods of FFI::Pointer.
 Parity.describe "as an FFI::Pointer" do
-  integers = {
-    8 => %i[char int8 uchar uint8], 16 => %i[short int16 ushort uint16],
-    32 => %i[int int32 uint uint32], 64 => %i[long long_long int64 ulong ulong_long uint64]
-  }
+  integers = %i[
+    char int8 uchar uint8 short int16 ushort uint16 int int32 uint uint32 long ulong long_long int64 ulong_long uint64
+  ].group_by { |type| 8 * FFI.type_size(type) }
 
   integers.each do |bits, types|
     it "reads and writes integers of #{bits} bits" do

@@ -9,7 +9,8 @@ RSpec.describe SafePointer, "ffi's data" do
   raws = {
     "a number" => -> { FFI::Pointer.new(0x1000) },
     "a number with a type size" => -> { FFI::Pointer.new(:int64, 0x1000) },
-    "a high number" => -> { FFI::Pointer.new(2**63 - 16) },
+    "a high number" => -> { FFI::Pointer.new(256**FFI::Pointer.size / 2 - 16) },
+    "the highest number" => -> { FFI::Pointer.new([256**FFI::Pointer.size, 2**63].min - 1) }, # ffi takes no higher one
     "NULL" => -> { FFI::Pointer.new(0) },
     "the NULL constant" => -> { FFI::Pointer::NULL },
     "another pointer" => -> { FFI::Pointer.new(:short, FFI::Pointer.new(0x2000)) },
@@ -22,7 +23,7 @@ RSpec.describe SafePointer, "ffi's data" do
     "a pointer with the other byte order" => -> { FFI::Pointer.new(0x1000).order(:big) }
   }
   # The data is at the address that an object has behind its flags, its class and two words more.
-  length = 6 * 8 # in ffi 1.15 and 1.17, on a 64-bit machine
+  length = 4 * FFI::Pointer.size + FFI.type_size(:long) + 2 * FFI.type_size(:int) # in ffi 1.15 and 1.17
   data = lambda do |pointer|
     object = FFI::Pointer.new(ObjectSpace.dump(pointer)[/"address":"0x(\h+)"/, 1].hex)
     object.get_pointer(4 * FFI::Pointer.size).get_bytes(0, length)

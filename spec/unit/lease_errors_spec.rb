@@ -15,7 +15,7 @@ RSpec.describe SafePointer, "#use, and the error of a release that had to wait" 
     address, *rest = child.events
     expect(rest).to eq [:value, [nil, true, true]]
     expect(child.stderr).to match(
-      /\Asafe_pointer:\ release\ of\ Handle\ address=#{format("0x%016x", address)}\ by\ a\ block\ at\ #{refusal}
+      /\Asafe_pointer:\ release\ of\ Handle\ address=#{Address.print(address)}\ by\ a\ block\ at\ #{refusal}
        \ after\ its\ last\ lease\ raised\ IOError:\ device\ busy\ \(#{refusal}:.*\)\n\z/x
     )
     expect(child.exitstatus).to be 0

@@ -67,7 +67,7 @@ RSpec.describe SafePointer, "#use, while it lasts" do
       raw = events.raw
       pointer = Handle.new(raw)
       pointer.use do |used|
-        events << pointer.detach.equal?(raw) << used.address.equal?(raw.address)
+        events << pointer.detach.equal?(raw) << (used.address == raw.address)
         events << (pointer.use { nil } rescue $!.class)
         events << pointer.free
       end

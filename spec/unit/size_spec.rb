@@ -147,13 +147,14 @@ RSpec.describe SafePointer, "with a size" do
   end
 
   describe "refuses" do
+    too_many = 256**FFI.type_size(:size_t) / 2
     {
       "a Float" => [1.5, TypeError, "size must be an Integer, not 1.5"],
       "a String" => ["8", TypeError, 'size must be an Integer, not "8"'],
       "nil" => [nil, TypeError, "size must be an Integer, not nil"],
       "true" => [true, TypeError, "size must be an Integer, not true"],
       "a negative number" => [-1, ArgumentError, "size must be a number of bytes, not -1"],
-      "more bytes than there can be" => [2**63, ArgumentError, "size must be a number of bytes, not #{2**63}"],
+      "more bytes than there can be" => [too_many, ArgumentError, "size must be a number of bytes, not #{too_many}"],
       "a number no memory has room for" => [2**70, ArgumentError, "size must be a number of bytes, not #{2**70}"]
     }.each do |what, (size, error, message)|
       it what do

@@ -40,14 +40,14 @@ RSpec.describe SafePointer, ".warnings" do
         SafePointer.warnings[:second_owner] = true
         first = type.new(raw)
         second = nil
-        text = "Handle address=0x#{format("%016x", raw.address)} is owned already, by #{type}"
+        text = "Handle address=#{Address.print(raw.address)} is owned already, by #{type}"
         expect { second = Handle.new(raw) }.to warning(__LINE__, text)
         [first, second].each(&:free)
       end
 
       # An address here has more digits than are asked for, so it has no zeros in front.
       it "give an address as many digits as pointers have: #{type}" do
-        allow(FFI::Pointer).to receive(:size).and_return(4)
+        allow(FFI::Pointer).to receive(:size).and_return(2)
         SafePointer.warnings[:second_owner] = true
         first = type.new(raw)
         second = nil
