@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Which Debian has which Ruby. Sourced by the scripts that make roots, which
-# give the Ruby as $ruby and get $suite, $sources and $apt_options.
+# give the Ruby as $ruby and get $suite, $sources, $apt_options and $version.
 
 # Some of mmdebstrap is in Python, and wants that of Debian.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -22,6 +22,7 @@ if [[ -z $mirror ]]; then
 fi
 
 apt_options=()
+version=$ruby
 case $ruby in
   3.1)
     suite=bookworm
@@ -36,6 +37,13 @@ case $ruby in
     sources=("deb $mirror sid main" "deb $mirror experimental main")
     # The lists of sid expire within days, where a mirror stands still.
     apt_options=(--aptopt='Acquire::Check-Valid-Until "false"')
+    ;;
+  i386)
+    suite=trixie
+    sources=("deb $mirror trixie main")
+    # x86_64 runs it by itself.
+    apt_options=(--architectures=i386 --skip=check/qemu)
+    version=3.3
     ;;
 esac
 
@@ -53,8 +61,8 @@ make_debian() {
 check_ruby() {
   local found
   found=$(chroot "$1" ruby -rffi -e 'puts RUBY_VERSION')
-  if [[ $found != "$ruby".* ]]; then
-    echo "The root has Ruby $found instead of $ruby."
+  if [[ $found != "$version".* ]]; then
+    echo "The root has Ruby $found instead of $version."
     exit 1
   fi
 }

@@ -2,6 +2,7 @@
 # The Debians with Ruby, of which there is one for each Ruby: where they are,
 # how they are made, and who may use them. Sourced after bin/steps.sh.
 
+# Those of this machine's architecture.
 supported=(3.1 3.3 3.4)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/safe_pointer/matrix
 recipe=$(cat bin/matrix/{debian.sh,make-root,make-bare-root} bin/packages.sh | sha256sum | cut -c 1-12)
