@@ -59,7 +59,7 @@ Parity.describe "with structs" do
       struct = pair(:pointer).new
       struct[:pointer] = pointer
       events << [struct[:pointer] == pointer, struct[:pointer].address == pointer.address]
-      events << struct.to_ptr.get_pointer(8).eql?(struct[:pointer])
+      events << struct.to_ptr.get_pointer(FFI::Pointer.size).eql?(struct[:pointer])
       struct[:pointer] = nil
       events << struct[:pointer].null?
       pointer.free
@@ -116,7 +116,7 @@ Parity.describe "with structs" do
       type = pair(handle(base))
       events << type.members << type.offsets << (type.size == pair(:pointer).size) << type.alignment
     end
-    expect(log).to eq [[:typed, :pointer], [[:typed, 0], [:pointer, 8]], true, 8]
+    expect(log).to eq [[:typed, :pointer], [[:typed, 0], [:pointer, FFI::Pointer.size]], true, FFI::Pointer.size]
   end
 
   it "is an array of its class in a struct" do
@@ -163,7 +163,7 @@ Parity.describe "in arrays of pointers" do
       pointer = handle(base).new(events.raw)
       memory = FFI::MemoryPointer.new(:pointer, 2)
       memory.write_pointer(pointer)
-      memory.put_pointer(8, pointer)
+      memory.put_pointer(FFI::Pointer.size, pointer)
       memory[1].write(:pointer, pointer)
       events << memory.read_array_of_pointer(2).map { |read| [read == pointer, read.class == FFI::Pointer] }
       pointer.free
@@ -176,7 +176,7 @@ Parity.describe "in arrays of pointers" do
       pointer = handle(base).new(events.raw)
       target = FFI::MemoryPointer.new(:int)
       pointer.write_array_of_pointer([target, FFI::Pointer::NULL])
-      events << (pointer.read_pointer == target) << pointer.get_pointer(8).null?
+      events << (pointer.read_pointer == target) << pointer.get_pointer(FFI::Pointer.size).null?
       events << pointer.get_array_of_pointer(0, 2).map(&:class)
       pointer.free
     end

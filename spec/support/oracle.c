@@ -41,7 +41,8 @@ static char signature[NAME_SIZE]; /* of this process, where several write to one
 static char signature_of_fork[NAME_SIZE];
 static int gate_closed, waiting;
 static struct {
-    long count, sum, in_gc;
+    long count, in_gc;
+    long long sum;
     int log_fd;
 } numbers = { .log_fd = -1 };
 
@@ -268,7 +269,7 @@ void oracle_count(void *number)
 
     pthread_mutex_lock(&lock);
     numbers.count++;
-    numbers.sum += (long)(uintptr_t)number;
+    numbers.sum += (long long)(uintptr_t)number;
     numbers.in_gc += !during_gc || during_gc();
     pthread_mutex_unlock(&lock);
 }
@@ -280,7 +281,7 @@ long oracle_counted_in_gc(void) { return read_counter(&numbers.in_gc); }
 __attribute__((destructor)) static void log_numbers(void)
 {
     char line[128];
-    int length = snprintf(line, sizeof line, "%ld %ld %ld\n", numbers.count, numbers.sum, numbers.in_gc);
+    int length = snprintf(line, sizeof line, "%ld %lld %ld\n", numbers.count, numbers.sum, numbers.in_gc);
 
     if (numbers.count > 0 && numbers.log_fd >= 0)
         write_log(numbers.log_fd, line, length, NULL);
