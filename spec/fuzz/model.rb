@@ -129,9 +129,10 @@ module Fuzz
       @interrupted |= @began.select { |one| @contexts[one.number] == @contexts[step.number] }
       return if step.operation == :leave
 
-      left_lease(step) if step.operation == :use && @granted[step.number] == true
       # The end of a lease may have been a release. Not where the program just ended within it.
-      return if step.operation == :use && @contexts[step.number].empty?
+      within = step.operation == :use && @granted[step.number] != :over
+      left_lease(step) if within && @granted[step.number]
+      return if within && @contexts[step.number].empty?
 
       # A collection comes in any step, and a release that it has run may have paused for ever.
       paused = @resources.each_value.select { |one| one.kind&.pauses? }
