@@ -51,6 +51,28 @@ RSpec.describe "a finalization registry" do
       expect(log).to eq [:went_on]
     end
 
+    # At the end of the process there are no more signals to the thread, which still has something to do.
+    it "without a queue, under GC stress, in a process that ends meanwhile (HostEnqueueFinalizationRegistryCleanupJob)" do
+      child = run_ruby(<<~RUBY)
+        GC.stress = 1
+        called = 0
+        registry = nil
+        register = ->(held) { registry.register(Object.new, held) }
+        registry = SafePointer::FinalizationRegistry.new do |held|
+          called += 1
+          register.call(held + 1)
+          GC.start
+        end
+        while called < 4
+          out_of_reach { register.call(0) }
+          full_gc
+        end
+        events << :end
+      RUBY
+      expect(child).to be_quiet
+      expect(child.events).to eq [:end]
+    end
+
     it "never in the midst of register, or of the collection" do
       log = in_child do |events|
         registry, queue = registry_and_queue

@@ -91,7 +91,8 @@ class SafePointer
       # Called by the extension when there is something to do.
       def signal
         restart unless @thread&.alive?
-        @signals << true
+        # Called by the finalizer: an exception would be made, and under GC stress that brings the next call, for ever.
+        @signals << true unless @signals.closed?
       rescue ClosedQueueError
         nil
       end
