@@ -64,6 +64,8 @@ module Fuzz
     # Yields the fiber, if the program made it.
     def pause
       Thread.current[:fuzz_fiber] ? Fiber.yield : Thread.pass
+    rescue FiberError # nobody has resumed it in a process that was forked in it, and ends
+      Thread.pass
     end
 
     # Makes and frees another pointer.
