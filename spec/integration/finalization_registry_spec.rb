@@ -31,46 +31,32 @@ RSpec.describe "a finalization registry" do
       expect(log).to eq [[:held, false]]
     end
 
-    it "without a queue, and without end, while others go on (HostEnqueueFinalizationRegistryCleanupJob)" do
-      log = in_child do |events|
-        called = 0
-        registry = nil
-        register = ->(held) { registry.register(Object.new, held) }
-        registry = SafePointer::FinalizationRegistry.new do |held|
-          called += 1
-          register.call(held + 1)
-          GC.start
-        end
-        # A chain of callbacks ends where a target is still on the thread's stack.
-        while called < 4
-          out_of_reach { register.call(0) }
-          full_gc
-        end
-        events << :went_on
-      end
-      expect(log).to eq [:went_on]
-    end
-
     # At the end of the process there are no more signals to the thread, which still has something to do.
-    it "without a queue, under GC stress, in a process that ends meanwhile (HostEnqueueFinalizationRegistryCleanupJob)" do
-      child = run_ruby(<<~RUBY)
-        GC.stress = 1
-        called = 0
-        registry = nil
-        register = ->(held) { registry.register(Object.new, held) }
-        registry = SafePointer::FinalizationRegistry.new do |held|
-          called += 1
-          register.call(held + 1)
-          GC.start
-        end
-        while called < 4
-          out_of_reach { register.call(0) }
-          full_gc
-        end
-        events << :end
-      RUBY
-      expect(child).to be_quiet
-      expect(child.events).to eq [:end]
+    {
+      "while others go on" => "",
+      "under GC stress, in a process that ends meanwhile" => "GC.stress = 1"
+    }.each do |what, first|
+      it "without a queue, and without end, #{what} (HostEnqueueFinalizationRegistryCleanupJob)" do
+        child = run_ruby(<<~RUBY)
+          #{first}
+          called = 0
+          registry = nil
+          register = ->(held) { registry.register(Object.new, held) }
+          registry = SafePointer::FinalizationRegistry.new do |held|
+            called += 1
+            register.call(held + 1)
+            GC.start
+          end
+          # A chain of callbacks ends where a target is still on the thread's stack.
+          while called < 4
+            out_of_reach { register.call(0) }
+            full_gc
+          end
+          events << :went_on
+        RUBY
+        expect(child).to be_quiet
+        expect(child.events).to eq [:went_on]
+      end
     end
 
     it "never in the midst of register, or of the collection" do

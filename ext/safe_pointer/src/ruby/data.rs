@@ -23,7 +23,7 @@ pub struct Typed {
 
 /// `value`, if it is an object of ours with data of type `T`.
 ///
-/// `Obj::try_convert` asks Ruby, and protects itself from the exception, in nine times as many instructions.
+/// For `Obj::try_convert` Ruby is asked, and protected from the exception that it would raise, which takes much longer.
 pub fn wrapped<T: TypedData>(value: Value) -> Option<Obj<T>> {
     let data = typed(value)?;
     if !ptr::eq(data.data_type, ptr::from_ref(T::data_type()).cast()) || data.block.is_null() {
