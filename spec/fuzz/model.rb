@@ -66,6 +66,7 @@ module Fuzz
     def follow(events, forks = {}, name = nil)
       @events = events
       events.each { |word, *rest| take(word, rest, forks, name) }
+      @resources.each_value { |one| one.at_most_once = true } if finalizer_suspended?
       @began.each { |step| left(step) }
       @faults.concat(Verdict.new(self).faults)
       @extras.each { |extra, count| fault(:released_too_often, "#{extra}: #{count} releases") if count > 1 }
@@ -135,11 +136,15 @@ module Fuzz
       return if within && @contexts[step.number].empty?
 
       # A collection comes in any step, and a release that it has run may have paused for ever.
-      paused = @resources.each_value.select { |one| one.kind&.pauses? }
-      [*[*step.pointers, step.makes, *@also].filter_map { |name| @resources[name] }, *paused].each do |resource|
+      [*[*step.pointers, step.makes, *@also].filter_map { |name| @resources[name] }, *pausing].each do |resource|
         resource.family.each { |one| one.at_most_once = one.open = true }
       end
     end
+
+    def pausing = @resources.each_value.select { |one| one.kind&.pauses? }
+
+    # Ruby calls no other finalizer while a fiber is suspended in one, at the end of the process either.
+    def finalizer_suspended? = pausing.any? && @began.any? { |step| @contexts[step.number].include?("f") }
 
     # It has ended on the way out.
     def left_lease(step)
@@ -168,10 +173,10 @@ module Fuzz
       key = [*name, "p#{step.number}"].join(".")
       events = forks.delete(key) or return
       there = dup
-      # Ruby calls no finalizers at the end of a process that was forked while another thread was in one; and who has
-      # forked it may have ended without waiting.
+      # Ruby calls no finalizers at the end of a process that was forked while another thread or fiber was in one; and who
+      # has forked it may have ended without waiting.
       waited = @events.any? { |word, which| word == "forked" && which == "p#{step.number}" }
-      there.enter_fork(uncertain: !waited || @began.any? { |one| threaded?(one) })
+      there.enter_fork(uncertain: !waited || finalizer_suspended? || @began.any? { |one| threaded?(one) })
       there.follow(events, forks, key)
       @faults.concat(there.faults.map { |found| Fault.new(found.kind, "in #{key}: #{found.text}") })
     end

@@ -64,6 +64,27 @@ RSpec.describe "the finalizer", unless: GCLevel::CURRENT == "stress" do
     expect(log).to eq [*[:released] * 200, "of the program"]
   end
 
+  it "goes on where the fibers go on that releases suspend" do
+    log = in_child do |events|
+      type = Class.new(Handle) do
+        define_singleton_method(:release) do |raw|
+          Oracle.free(raw)
+          Fiber.yield
+          events << :resumed
+        end
+      end
+      out_of_reach { 20.times { type.new(events.raw) } }
+      fiber = Fiber.new { GCLevel.collect }
+      fiber.resume
+      events << :suspended
+      fiber.resume while fiber.alive?
+      events << [:due, SafePointer::ReleaseQueue.default.size]
+      type.define_singleton_method(:release) { |raw| Oracle.free(raw) }
+    end
+    expect(log.take(4)).to eq %i[released suspended resumed released]
+    expect(log.tally).to include(:released => 20, [:due, 0] => 1)
+  end
+
   it "releases what dies while the program keeps every plain object that Ruby tells of" do
     log = in_child do |events|
       pointers = []
