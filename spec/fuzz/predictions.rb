@@ -143,13 +143,20 @@ module Fuzz
       go_on(resource)
     end
 
-    def go_on(resource)
-      resource.ancestors.flat_map do |one|
-        next [] unless one.state == :asked && one.ready? && !one.unsure?
+    def go_on(resource) = resource.ancestors.flat_map { |one| end_waiting(one) }
 
-        thrown = finish(one, one.asked_by)
-        one.outcome(one.asked_by).result == "=thrown" ? ["=thrown", *thrown] : thrown
-      end
+    def release_waiting(one) = [*end_waiting(one), *go_on(one)]
+
+    def end_waiting(one)
+      return jumps(one) if one.unsure?
+      return [] unless one.state == :asked && one.ready?
+
+      thrown = finish(one, one.asked_by)
+      [*jumps(one, [one.asked_by]), *thrown]
+    end
+
+    def jumps(resource, ways = resource.ways)
+      ways.map { |way| resource.outcome(way).result }.select { |result| result == "=thrown" }
     end
 
     def expect_drop(_, _, resource)
@@ -180,8 +187,7 @@ module Fuzz
     def still_refused(resource)
       return [RELEASED] if resource.over? || resource.state == :asked
 
-      thrown = resource.ancestors.any? { |one| one.state == :asked } ? ["=thrown"] : []
-      ["=pointer", *thrown]
+      ["=pointer", *resource.ancestors.flat_map { |one| jumps(one) }]
     end
 
     def expect_autorelease(step, _, resource)
@@ -209,13 +215,6 @@ module Fuzz
       return [*allowed, "!FrozenError"] if resource.frozen
 
       allowed.empty? ? ["=nil", *thrown] : allowed
-    end
-
-    def release_waiting(one)
-      return go_on(one) unless one.state == :asked && one.ready? && !one.unsure?
-
-      thrown = finish(one, one.asked_by)
-      one.outcome(one.asked_by).result == "=thrown" ? ["=thrown", *thrown] : thrown
     end
 
     def refusals(resource, other)
