@@ -182,6 +182,25 @@ RSpec.describe "garbage collection of SafePointers" do
     expect(log).to eq [*[:released] * 100, :collected]
   end
 
+  # In the midst of a sweep, too: what waits keeps objects alive, and the heap grows where the next collection finds them.
+  # When Ruby comes to the finalizer is a matter of luck, so there are several rounds.
+  it "has few wait while the program makes more", unless: GCLevel::CURRENT == "stress" do
+    log = in_child do |events|
+      queue = SafePointer::ReleaseQueue.default
+      most = 0
+      kept = Array.new(5) do
+        20_000.times do
+          SafePointer.new(FFI::Pointer.new(8)) { nil }
+          most = [most, queue.size].max
+        end
+        GC.start
+        Array.new(3_000) { +"" }
+      end
+      events << [kept.size, most < 2_000]
+    end
+    expect(log).to eq [[5, true]]
+  end
+
   it "releases what a dead pointer's release was the last to keep" do
     log = in_child do |events|
       make_outer = lambda do

@@ -149,21 +149,25 @@ impl Finalizer {
 }
 
 /// Does what is due, where Ruby frees data as it calls finalizers: after a collection, and with interrupts masked. That is
-/// so of data without a type. Where the sentinel is still to come, it is left to that.
+/// so of data without a type. Where the sentinel is still to come, less than a batch is left to that.
 pub fn run_from_dfree() {
     // SAFETY: only asks.
     let is_collecting = unsafe { rb_sys::rb_during_gc() } != 0;
-    let is_called = MADE_AT.load(Relaxed) == collections();
-    if is_collecting || !is_called || is_over() || process::is_ending() {
+    if is_collecting || is_over() || process::is_ending() {
         return;
     }
-    if let (Ok(ruby), Some(finalizer)) = (Ruby::get(), FINALIZER.get()) {
-        // Errors of releases have been reported. Others Ruby would drop, too, and nobody can take a jump.
-        let _ = errors::ensure(|| {
-            let done = finalizer.carry_out(&ruby);
-            done.map_err(|error| errors::end_jump(&ruby, error))
-        });
+    let (Ok(ruby), Some(finalizer)) = (Ruby::get(), FINALIZER.get()) else {
+        return;
+    };
+    let is_called = MADE_AT.load(Relaxed) == collections();
+    if !is_called && (finalizer.work.due)() < BATCH {
+        return;
     }
+    // Errors of releases have been reported. Others Ruby would drop, too, and nobody can take a jump.
+    let _ = errors::ensure(|| {
+        let done = finalizer.carry_out(&ruby);
+        done.map_err(|error| errors::end_jump(&ruby, error))
+    });
 }
 
 /// To be called when a pointer is made: sees to it that there are sentinels that Ruby comes to. Data that is freed within
