@@ -36,6 +36,15 @@ namespace :core do
     end
   end
 
+  desc "Make one mistake after the other in the core, and see that its tests notice, with cargo-mutants"
+  task :mutants do
+    if system("cargo", "mutants", "--version", %i[out err] => File::NULL)
+      sh "cargo mutants --package safe_pointer_core --output target/mutants"
+    else
+      puts "cargo-mutants is not installed: skipped. Install it with: cargo install --locked cargo-mutants"
+    end
+  end
+
   # All has to be compiled for it, the standard library too. The second time a claim is made without the
   # compare-and-swap, by two threads then, and it must say so.
   desc "Find what the core leaves without an order, with ThreadSanitizer"

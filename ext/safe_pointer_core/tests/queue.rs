@@ -10,6 +10,7 @@ fn jobs_come_out_in_the_order_they_went_in() {
     let queue = Queue::new();
     (0..100).for_each(|job| queue.push(job));
     assert_eq!(queue.len(), 100);
+    assert!(!queue.is_empty());
     let jobs: Vec<i32> = std::iter::from_fn(|| queue.pop()).collect();
     assert_eq!(jobs, (0..100).collect::<Vec<_>>());
     assert!(queue.is_empty());

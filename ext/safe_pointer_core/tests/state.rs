@@ -33,6 +33,7 @@ fn the_first_claim_wins_and_every_later_one_loses() {
 #[test]
 fn it_is_released_when_the_release_is_over_not_when_it_is_claimed() {
     let state = State::owned();
+    assert!(!state.is_null());
     assert!(!state.is_released());
     assert_eq!(state.claim(Free), Won);
     assert!(!state.is_released());
@@ -52,6 +53,7 @@ fn finish_without_a_claim_releases_nothing() {
 fn null_is_never_claimed_but_counts_as_released_once_asked() {
     for trigger in [Free, Finalizer] {
         let state = State::null();
+        assert!(state.is_null());
         assert!(!state.is_released());
         assert_eq!(state.claim(trigger), Refused);
         assert!(!state.claim_call());
@@ -77,6 +79,20 @@ fn autorelease_is_off_after_the_release() {
     assert_eq!(state.claim(Free), Won);
     assert!(state.autorelease());
     state.finish();
+    assert!(!state.autorelease());
+}
+
+#[test]
+fn autorelease_that_is_off_stays_off_at_the_end() {
+    let state = State::owned();
+    state.set_autorelease(false);
+    assert_eq!(state.claim(Free), Won);
+    state.finish();
+    assert!(!state.autorelease());
+
+    let state = State::owned();
+    state.set_autorelease(false);
+    assert!(state.detach());
     assert!(!state.autorelease());
 }
 
@@ -128,6 +144,24 @@ fn a_detached_pointer_is_never_released() {
 }
 
 #[test]
+fn what_is_given_away_from_the_beginning_is_as_if_detached() {
+    let state = State::given_away();
+    assert!(state.is_detached());
+    assert!(!state.autorelease());
+}
+
+#[test]
+fn a_state_that_has_moved_is_given_away_where_it_was() {
+    let (old, new) = (State::owned(), State::given_away());
+    assert!(old.hold(Lease));
+    assert_eq!(old.claim(Free), Deferred);
+    old.move_to(&new);
+    assert!(old.is_over());
+    assert!(!old.autorelease());
+    assert_eq!(new.end_lease(), Due(Free));
+}
+
+#[test]
 fn what_is_claimed_cannot_be_detached() {
     let state = State::owned();
     assert_eq!(state.claim(Free), Won);
@@ -151,6 +185,19 @@ fn each_hold_keeps_the_release_off_and_its_end_makes_it_due() {
             state.finish();
             assert!(state.is_released());
         }
+    }
+}
+
+#[test]
+fn it_is_held_while_there_is_a_hold() {
+    for (hold, end) in HOLDS {
+        let state = State::owned();
+        state.set_autorelease(false);
+        assert!(!state.is_held());
+        assert!(state.hold(hold));
+        assert!(state.is_held());
+        assert_eq!(end(&state), Nothing);
+        assert!(!state.is_held());
     }
 }
 
@@ -484,6 +531,21 @@ fn debug_names_the_phase_and_the_flags() {
         "State { phase: \"owned\", autorelease: false, called: false, disarmed: false, null: false, \
          asked: false, leases: 0, children: 0 }"
     );
+}
+
+#[test]
+fn debug_has_a_name_for_each_phase() {
+    let phases = [
+        (State::owned(), "owned"),
+        (releasing(), "releasing"),
+        (released(), "released"),
+        (detached(), "detached"),
+    ];
+    for (state, name) in phases {
+        let (text, autorelease) = (format!("{state:?}"), state.autorelease());
+        let begin = format!("State {{ phase: {name:?}, autorelease: {autorelease},");
+        assert!(text.starts_with(&begin), "{text}");
+    }
 }
 
 #[test]
