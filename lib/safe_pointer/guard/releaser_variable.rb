@@ -41,13 +41,13 @@ class SafePointer
         end
 
         # Whether `method` reads it. A Ruby that cannot show its code is taken to. A guard does not, and Ruby 3.1 keeps
-        # for ever a part of what it shows.
+        # for ever a part of what it shows. `of` would answer with an object of the Ractor that was the first to ask.
         def reads?(method)
           return false if Wrapper.made?(method.source_location&.first)
           return true unless defined?(RubyVM::InstructionSequence)
 
-          code = RubyVM::InstructionSequence.of(method)
-          code ? code.disasm.include?(":@releaser") : accessor?(method)
+          code = RubyVM::InstructionSequence.disasm(method)
+          code ? code.include?(":@releaser") : accessor?(method)
         end
 
         private
