@@ -273,7 +273,7 @@ RSpec.describe "garbage collection of SafePointers" do
   end
 
   # In a fresh interpreter, whose heap is small enough for it.
-  it "is survived at every allocation" do
+  it "is survived at every allocation", :every_allocation do
     child = run_ruby(<<~RUBY)
       own_free = Class.new(Handle) do
         def free(mode)

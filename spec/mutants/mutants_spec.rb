@@ -10,13 +10,14 @@ require_relative "command"
 RSpec.describe "bin/mutants", if: GCLevel::CURRENT == "normal" do
   root = Mutants::Command::ROOT
   mutations = Mutants::Mutation.all
+  barriers = Mutants::Mutation.of(File.join(root, "spec/memory/barriers.yml"))
 
   def mutation(**parts)
     entry = { "name" => "one", "breaks" => "it", "file" => "a.rb", "text" => "a", "put" => "b", "caught_by" => "fuzz" }
     Mutants::Mutation.new("area", entry.merge(parts.transform_keys(&:to_s)))
   end
 
-  mutations.group_by(&:file).each do |file, those|
+  [*mutations, *barriers].group_by(&:file).each do |file, those|
     it "has mistakes for #{file}, each in one place of it" do
       source = File.read(File.join(root, file))
       those.each { |one| expect(one.apply(source)).not_to eq source }

@@ -12,11 +12,12 @@ module Mutants
     LISTS = File.join(__dir__, "list")
     KEYS = %w[name breaks file text put caught_by].freeze
 
-    # All there are. A file has those of one part of the library, and its name goes before theirs.
-    def self.all
-      Dir["#{LISTS}/*.yml"].sort.flat_map do |list|
-        YAML.safe_load_file(list).map { |entry| new(File.basename(list, ".yml"), entry) }
-      end
+    # All there are.
+    def self.all = Dir["#{LISTS}/*.yml"].sort.flat_map { |list| of(list) }
+
+    # Those of a file. It has those of one part of the library, and its name goes before theirs.
+    def self.of(list)
+      YAML.safe_load_file(list).map { |entry| new(File.basename(list, ".yml"), entry) }
     end
 
     attr_reader :name, :breaks, :file, :caught_by
