@@ -104,7 +104,7 @@ module Fuzz
       return [Model::Fault.new(:no_progress, run.progress.to_s)] if run.progress.is_a?(Symbol)
 
       double = errors[/^oracle: .*/]
-      return [Model::Fault.new(:released_twice, double)] if double
+      return released_twice(run.program, log, double) if double
       return [] if errors.match?(RUBYS_OWN)
       return [Model::Fault.new(:crash, "#{status}: #{errors.lines.first}")] unless ended_well?(run.program, status)
 
@@ -112,6 +112,17 @@ module Fuzz
       [*Model.new(run.program).follow(main, forks).faults, *said(run.program, errors)]
     rescue StandardError => e
       [Model::Fault.new(:model, "#{e.message} (#{e.backtrace.first})")]
+    end
+
+    # Between the definition of a method and Ruby's hook, in which it gets its guard, other threads can call it.
+    def released_twice(program, log, message)
+      name = message[/\w+\z/]
+      singletons = program.all.select { |step| step.operation == :singleton && step[:of].to_s == name }
+      unguarded = singletons.any? do |step|
+        start, stop = %w[begin end].map { |word| log.index { |line| line.take(2) == [word, step.number.to_s] } }
+        start && log[start..stop].include?(["released", name])
+      end
+      unguarded ? [] : [Model::Fault.new(:released_twice, message)]
     end
 
     def ended_well?(program, status)
