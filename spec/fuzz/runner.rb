@@ -151,7 +151,7 @@ module Fuzz
     EXPECTED = /
       ^safe_pointer:\ release\ of\ .*(?:IOError|UncaughtThrowError|LocalJumpError) |
       was\ freed\ by\ GC,\ not\ by\ you | is\ owned\ already,\ by | GC\ will\ never\ release\ this |
-      Interrupt | Fuzz::Stop | ^\s+from\  | ^\t | program\.rb:.*IOError
+      Interrupt | SystemExit | Fuzz::Stop | ^\s+from\  | ^\t | program\.rb:.*IOError
     /x.freeze
     private_constant :SIZES, :RUBYS_OWN, :EXPECTED
 
