@@ -277,7 +277,7 @@ RSpec.describe "a fork while" do
     expect(log).to eq [%i[released old fork], %i[released old parent], :freed]
   end
 
-  it "other threads make and free pointers all the time" do
+  it "other threads make and free pointers all the time", :fork_while_allocating do
     log = in_child do |events|
       events.sign(:parent)
       going = true

@@ -3,7 +3,7 @@
 require_relative "../support/lessees"
 
 # Ruby resumes a fiber on its own thread only, and unwinds none that it collects.
-RSpec.describe "a lease of a fiber that never goes on", :abandoned_fiber do
+RSpec.describe "a lease of a fiber that never goes on" do
   include Lessees
 
   # A class whose own free logs what it is given.

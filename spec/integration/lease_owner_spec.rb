@@ -37,7 +37,7 @@ RSpec.describe "a lease" do
     end
   end
 
-  describe "of a fiber that is abandoned", :abandoned_fiber do
+  describe "of a fiber that is abandoned" do
     {"and a free waits" => ->(pointer) { pointer.free }, "and nobody asks" => ->(_) {}}.each do |which, ask|
       it "ends when GC finds the pointer gone, #{which}" do
         log = in_child do |events|

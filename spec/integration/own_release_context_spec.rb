@@ -98,7 +98,7 @@ RSpec.describe "a release by a method of the class's own" do
     end
   end
 
-  it "runs as ever where a collection carries it out, as the fiber that it waited for is gone", :abandoned_fiber do
+  it "runs as ever where a collection carries it out, as the fiber that it waited for is gone" do
     log = in_child do |events|
       pointer = deep_type.new(events.raw)
       Thread.new { Fiber.new { pointer.use { pointer.free || Fiber.yield } }.resume && nil }.join

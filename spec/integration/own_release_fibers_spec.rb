@@ -58,7 +58,7 @@ RSpec.describe "a release by a method of the class's own" do
   }
 
   ways.each do |what, way|
-    it "is no reason for GC or exit to release where it #{what}", abandoned_fiber: what == "is suspended for good" do
+    it "is no reason for GC or exit to release where it #{what}" do
       log = in_child do |events|
         type = Class.new(Handle) do
           define_method(:free) do

@@ -128,8 +128,7 @@ RSpec.describe "in a Ractor," do
     expect(child).to have_attributes(quiet?: true, events: [:released, [:refused, false, :nested, true]])
   end
 
-  it "a free that waits for a fiber is carried out when that is collected, within the class's own method",
-     :abandoned_fiber do
+  it "a free that waits for a fiber is carried out when that is collected, within the class's own method" do
     child = run_in_ractor(<<~RUBY, "class OwnFree < Handle; def free = [super(), GC.start]; end")
       pointer = OwnFree.new(Oracle.create)
       Thread.new { Fiber.new { pointer.use { [pointer.free, Fiber.yield] } }.resume && nil }.join

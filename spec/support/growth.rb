@@ -33,6 +33,13 @@ module Growth
         File.exist?("/proc/self/statm") ? File.read("/proc/self/statm").split[1].to_i * 4_096 : 0
       end
     end
+
+    # Whether what Ruby allocates is in there: a checker may have a malloc of its own.
+    def self.ruby?
+      before = bytes
+      text = "x" * (1 << 20)
+      bytes - before >= text.bytesize
+    end
   end
 
   # Pointers for operations, whose memory is C's.
