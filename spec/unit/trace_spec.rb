@@ -23,6 +23,7 @@ RSpec.describe SafePointer, ".trace" do
     ffi_lib Oracle.build
     attach_function :new_block, :oracle_new, %i[size_t string], Handle
   end
+  owned = Object.new
   makers = {
     "a class with release" => ->(raw) { Handle.new(raw) },
     "a callable" => ->(raw) { SafePointer.new(raw, Oracle.method(:free)) },
@@ -31,7 +32,7 @@ RSpec.describe SafePointer, ".trace" do
     "a struct" => ->(raw) { struct_type.new(raw) },
     "open" => ->(raw) { Handle.open(raw) },
     "a releaser" => ->(raw) { SafePointer::Releaser.new(raw, Oracle.method(:free)) },
-    "an owner" => ->(raw) { SafePointer::Releaser.attach(Object.new, raw, Oracle.method(:free)) }
+    "an owner" => ->(raw) { SafePointer::Releaser.attach(owned, raw, Oracle.method(:free)) }
   }
 
   makers.each do |what, make|
