@@ -24,13 +24,14 @@ RSpec.describe SafePointer, "with a size" do
     def self.release(raw) = Oracle.free(raw)
   end
 
+  kept = []
   makers = {
     "a pointer" => ->(**options) { SafePointer.new(Oracle.create, Oracle.method(:free), **options) },
     "a pointer of a class with a release" => ->(**options) { Handle.new(Oracle.create, **options) },
     "a ManagedStruct" => ->(**options) { struct_type.new(Oracle.create, **options).pointer },
     "a releaser" => ->(**options) { SafePointer::Releaser.new(Oracle.create, Oracle.method(:free), **options) },
     "an owner's releaser" => lambda { |**options|
-      SafePointer::Releaser.attach(Object.new, Oracle.create, Oracle.method(:free), **options)
+      SafePointer::Releaser.attach(kept.push(Object.new).last, Oracle.create, Oracle.method(:free), **options)
     }
   }
 

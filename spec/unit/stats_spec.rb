@@ -25,6 +25,7 @@ RSpec.describe SafePointer, ".stats" do
     def close = Oracle.free(self)
   end
 
+  kept = []
   owners = {
     "a pointer of a class with release" => -> { Handle.new(Oracle.create) },
     "a pointer with a callable" => -> { SafePointer.new(Oracle.create, Oracle.method(:free)) },
@@ -36,7 +37,9 @@ RSpec.describe SafePointer, ".stats" do
     "a pointer with a free of its own" => -> { own_free.new(Oracle.create) },
     "a pointer with a free of its own and a C function" => -> { own_free_with_super.new(Oracle.create) },
     "a releaser" => -> { SafePointer::Releaser.new(Oracle.create, Oracle.method(:free)) },
-    "an owner's releaser" => -> { SafePointer::Releaser.attach(Object.new, Oracle.create, Oracle.method(:free)) }
+    "an owner's releaser" => lambda {
+      SafePointer::Releaser.attach(kept.push(Object.new).last, Oracle.create, Oracle.method(:free))
+    }
   }
 
   owners.each do |what, make|
