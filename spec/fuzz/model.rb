@@ -66,7 +66,7 @@ module Fuzz
     def follow(events, forks = {}, name = nil)
       @events = events
       events.each { |word, *rest| take(word, rest, forks, name) }
-      @resources.each_value { |one| one.at_most_once = true } if finalizer_suspended?
+      @resources.each_value { |one| one.at_most_once = true unless one.due } if finalizer_suspended?
       @began.each { |step| left(step) }
       @faults.concat(Verdict.new(self).faults)
       @extras.each { |extra, count| fault(:released_too_often, "#{extra}: #{count} releases") if count > 1 }

@@ -114,10 +114,13 @@ module Fuzz
       [Model::Fault.new(:model, "#{e.message} (#{e.backtrace.first})")]
     end
 
-    # Between the definition of a method and Ruby's hook, in which it gets its guard, other threads can call it.
+    # Between the definition of a method and Ruby's hook, in which it gets its guard, other threads can call it. One that
+    # calls super is claimed all the same.
     def released_twice(program, log, message)
       name = message[/\w+\z/]
-      singletons = program.all.select { |step| step.operation == :singleton && step[:of].to_s == name }
+      singletons = program.all.select do |step|
+        step.operation == :singleton && step[:of].to_s == name && !step[:super]
+      end
       unguarded = singletons.any? do |step|
         start, stop = %w[begin end].map { |word| log.index { |line| line.take(2) == [word, step.number.to_s] } }
         start && log[start..stop].include?(["released", name])
