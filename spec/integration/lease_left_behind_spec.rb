@@ -153,6 +153,27 @@ RSpec.describe "a lease of a fiber that never goes on" do
     expect(log).to eq [:released, true, true]
   end
 
+  # More than the finalizer does in one batch. An error that ends the thread ends with the release.
+  it "ends with those of many others, where the report of each third release ends its thread" do
+    log = in_child do |events|
+      count = 0
+      SafePointer.on_release_error { |*| Thread.exit if ((count += 1) % 3).zero? }
+      release = lambda { |raw|
+        Oracle.free(raw)
+        raise "refused"
+      }
+      pointers = Array.new(300) { SafePointer.new(events.raw, release) }
+      on_a_passing_fiber { pointers.each { |pointer| abandon(pointer) && pointer.free } }
+      $VERBOSE = nil
+      Thread.new { GC.start }.join
+      events << pointers.count(&:freed?)
+    end
+    released = log.pop
+    expect(log).to eq [:released] * released
+    # A word on a stack may keep some.
+    expect(released).to be > 250
+  end
+
   it "keeps off the release of a parent that destroys the child" do
     log = in_child do |events|
       parent = Handle.new(events.raw(:parent))
