@@ -17,10 +17,10 @@ class SafePointer
     # @return [Integer]
     attr_reader :address
 
-    # @param method [String] that asks, for the messages
+    # @param klass [Class] that declares it: the messages name it
     # @param given see {NativeRelease::Declaration#release_with}
-    def initialize(method, *given)
-      @method = method
+    def initialize(klass, *given)
+      @klass = klass
       function = find(*given)
       @address = function.address
       refuse(ArgumentError, "#{function.inspect} is NULL") if function.null?
@@ -81,7 +81,7 @@ class SafePointer
     end
 
     def refuse(error, message)
-      raise error, "#{@method}: #{message}"
+      raise error, "#{@klass}.release_with: #{message}"
     end
   end
   private_constant :NativeFunction

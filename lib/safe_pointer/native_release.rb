@@ -28,7 +28,7 @@ class SafePointer
       def release_with(*function)
         raise ArgumentError, "#{self}.release_with: declare it in a subclass" if Guard.base?(self)
 
-        address = NativeFunction.new("#{self}.release_with", *function).address
+        address = NativeFunction.new(self, *function).address
         NativeRelease.prepare(self)
         NativeRelease.define_release(self, address)
         release = Guard.share(Guard::Reflection.call(self, :singleton_class).instance_method(:release))
