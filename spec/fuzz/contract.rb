@@ -5,8 +5,8 @@ module Fuzz
   # called, and what the caller gets.
   module Contract
     Outcome = Struct.new(:calls, :result) do
-      # An error, or a jump.
-      def leaves? = result.start_with?("!") || result == "=thrown"
+      # An error, a jump, or the end of the thread.
+      def leaves? = result.start_with?("!") || %w[=thrown left].include?(result)
     end
 
     DONE = Outcome.new(1, "=nil")
@@ -17,10 +17,14 @@ module Fuzz
     # These do not call super.
     FREES = {
       direct: Outcome.new(1, "=own"), raises_before: Outcome.new(0, "!IOError"),
-      throws_before: Outcome.new(0, "=thrown"), nothing: Outcome.new(0, "=own")
+      throws_before: Outcome.new(0, "=thrown"), nothing: Outcome.new(0, "=own"),
+      kills_before: Outcome.new(0, "left"), exits_before: Outcome.new(0, "left")
     }.freeze
+    ENDS = %i[kills_before kills_after exits_before exits_after].freeze
     # The rest do, and then return :own or do this.
-    AFTER_SUPER = { raises_after: "!IOError", throws_after: "=thrown" }.freeze
+    AFTER_SUPER = {
+      raises_after: "!IOError", throws_after: "=thrown", kills_after: "left", exits_after: "left"
+    }.freeze
 
     # A class of the program: what is defined there or inherited.
     class Kind
@@ -35,6 +39,9 @@ module Fuzz
       def close = @step[:close] || base&.close
       def discard? = @step[:discard] || base&.discard? || false
       def pauses? = @step[:free] == :pauses || base&.pauses? || false
+      def ends? = ENDS.include?(@step[:free]) || base&.ends? || false
+      def frees_others? = @step[:also] || base&.frees_others? || false
+      def sullen? = @step[:sullen] || base&.sullen? || false
 
       # By `free`, where `release` is what the callable comes to.
       def free(release)

@@ -11,13 +11,20 @@ module Fuzz
       size: 4, ask: 10, collect: 10, define: 8, thread: 7, join: 5, kill: 2, interrupt: 2, pass: 3, fiber: 7, resume: 12,
       yield_fiber: 4, queue: 2, drain: 2, close_queue: 1, fork_it: 2, at_exit_do: 2, trap_do: 2, stub: 5, stress_do: 1,
       trace_point: 1, trace: 1, subscribe: 1, warn_of: 1, handle_errors: 1, look: 1, registry: 1, register: 2,
-      unregister: 1, replace: 1, open_it: 4, null: 2, freeze_it: 2, leave: 1
+      unregister: 1, replace: 1, open_it: 4, null: 2, freeze_it: 2, leave: 1, timeout: 3, schedule: 3, few_files: 1,
+      deep: 2, ractor: 10, prepend_to: 2
     }.freeze
     # FFI::AutoPointer as ffi has it: there the rest does not exist.
     STOCK = %i[make free_it drop by_hand autorelease ask collect define thread join pass].freeze
     # What is no pointer, but has one.
     OTHERS = %i[owner record].freeze
-    BLOCKS = %i[open_it use thread fiber fork_it at_exit_do trap_do stub stress_do trace_point].freeze
+    # With Ractors there are none of these: Ruby 3.3 stands still where a thread forks or ends beside one.
+    THREADS = %i[thread schedule timeout].freeze
+    BLOCKS = %i[
+      open_it use thread fiber fork_it at_exit_do trap_do stub stress_do trace_point timeout schedule few_files deep
+    ].freeze
+    # Methods of ffi that are called in the midst of others.
+    MIDST = { "FFI::Pointer" => %i[initialize address null? read_int ==], "FFI::AutoPointer" => %i[initialize] }.freeze
 
     def initialize(seed, on: "pointer")
       @seed = seed
@@ -28,8 +35,9 @@ module Fuzz
       @types = {}
       @stock = []
       @hot = nil
+      @ractors = chance(12)
       @number = 0
-      @depth = 0
+      @around = []
     end
 
     def program
@@ -82,11 +90,14 @@ module Fuzz
     end
 
     def weights
-      @weights ||= @on == "autopointer" ? WEIGHTS.slice(*STOCK) : WEIGHTS
+      @weights ||= begin
+        weights = @on == "autopointer" ? WEIGHTS.slice(*STOCK) : WEIGHTS
+        @ractors ? weights.except(*THREADS) : weights.except(:ractor)
+      end
     end
 
     def any
-      return if @depth > 3
+      return if @around.size > 3
 
       at = @random.rand(weights.values.sum)
       operation = weights.find { |_, weight| (at -= weight).negative? }.first
@@ -98,20 +109,20 @@ module Fuzz
     def block(operation)
       number = @number += 1
       arguments = send(:"#{operation}_arguments") or return
-      within { Step.new(number, operation, in_time(arguments), steps(1 + @random.rand(5))) }
+      within(operation) { Step.new(number, operation, in_time(arguments), steps(1 + @random.rand(5))) }
     end
 
     # A block of what this one says.
     def around(operation, **arguments)
       number = @number += 1
-      within { Step.new(number, operation, in_time(arguments), yield) }
+      within(operation) { Step.new(number, operation, in_time(arguments), yield) }
     end
 
-    def within
-      @depth += 1
+    def within(operation)
+      @around.push(operation)
       yield
     ensure
-      @depth -= 1
+      @around.pop
     end
 
     # Some of them are several.
@@ -132,15 +143,20 @@ module Fuzz
 
     def thread_arguments = { as: name("t") }
     def fiber_arguments = { as: name("f") }
-    def fork_it_arguments = @depth.zero? ? {} : nil
+    def fork_it_arguments = @around.empty? ? {} : nil
     def at_exit_do_arguments = {}
-    def trap_do_arguments = @depth.zero? ? {} : nil
+    def trap_do_arguments = @around.empty? ? {} : nil
     def stress_do_arguments = {}
+    # It stops a thread, whichever of its fibers runs then.
+    def timeout_arguments = @around.include?(:fiber) ? nil : { seconds: (1 + @random.rand(20)) / 5000.0 }
+    def schedule_arguments = {}
+    def few_files_arguments = @around.intersect?(%i[thread schedule]) ? nil : {}
+    def deep_arguments = { left: 1 + @random.rand(80) }
     def trace_point_arguments = { events: pick([%i[call return], %i[c_call], %i[c_return raise], %i[line]]) }
 
     def stub_arguments
       type = pick(@classes.keys) or return
-      return if @classes[type][:form] == :prepend || @classes[type][:release] == :private
+      return if @classes[type][:form] == :prepend || @classes[type][:release] == :private || @classes[type][:frozen]
 
       { class: type, name: pick(%i[free free release]), how: pick(%i[alias define]) }
     end
@@ -157,6 +173,9 @@ module Fuzz
         arguments[:queue] = pick(@names["Q"]) if chance(4)
         arguments[:discard] = true if chance(8)
         arguments[:also] = pick(@names["x"]) if chance(8)
+        arguments[:sullen] = true if chance(12)
+        arguments[:anonymous] = true if chance(6)
+        arguments[:frozen] = true if chance(12)
       end
       arguments[:as] = name("C")
       @classes[arguments[:as]] = arguments
@@ -189,8 +208,8 @@ module Fuzz
 
     def origin_of(type) = @classes.key?(type) ? origin_of(@classes[type][:base]) : type
 
-    def replace = @names["A"].empty? && @depth.zero? ? step(:replace, as: name("A")) : nil
-    def queue = step(:queue, as: name("Q"), thread: chance(3))
+    def replace = @names["A"].empty? && @around.empty? ? step(:replace, as: name("A")) : nil
+    def queue = step(:queue, as: name("Q"), thread: !@ractors && chance(3))
     def drain = (q = pick(@names["Q"])) && step(:drain, of: q, max: chance(3) ? @random.rand(3) : nil)
     def close_queue = (q = pick(@names["Q"])) && chance(2) ? step(:close_queue, of: q) : nil
 
@@ -199,7 +218,7 @@ module Fuzz
     # Somebody asks for a release that a lease keeps off, here or on a fiber that is suspended. What follows deals with the
     # same pointer now and then. By itself, that would hardly ever come about.
     def wait
-      return if @depth > 2
+      return if @around.size > 2
 
       @hot = x = proper or return
       before = [(step(:collect, how: :age) if chance(4))]
@@ -303,6 +322,8 @@ module Fuzz
     def subscribe = step(:subscribe)
     def warn_of = step(:warn_of, name: pick(%i[second_owner freed_by_gc self_capture]), on: !chance(3))
     def handle_errors = step(:handle_errors)
+    def ractor = step(:ractor)
+    def prepend_to = (place = pick(MIDST.keys)) && step(:prepend_to, place: place, name: pick(MIDST[place]))
     def look = step(:look, at: pick(%i[stats live]))
     def registry = step(:registry, as: name("R"))
 

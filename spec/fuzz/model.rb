@@ -136,12 +136,20 @@ module Fuzz
       return if within && @contexts[step.number].empty?
 
       # A collection comes in any step, and a release that it has run may have paused for ever.
-      [*[*step.pointers, step.makes, *@also].filter_map { |name| @resources[name] }, *pausing].each do |resource|
+      [*[*step.pointers, step.makes, *@also].filter_map { |name| @resources[name] }, *pausing, *ending].each do |resource|
         resource.family.each { |one| one.at_most_once = one.open = true }
       end
     end
 
     def pausing = @resources.each_value.select { |one| one.kind&.pauses? }
+    def ending = @resources.each_value.select { |one| cut_off?(one.kind) }
+
+    # Whether its methods may end the thread, or those of others that they free.
+    def cut_off?(kind)
+      return false unless kind
+
+      kind.ends? || (kind.frees_others? && @kinds.each_value.any?(&:ends?))
+    end
 
     # Ruby calls no other finalizer while a fiber is suspended in one, at the end of the process either.
     def finalizer_suspended? = pausing.any? && @began.any? { |step| @contexts[step.number].include?("f") }
@@ -181,11 +189,16 @@ module Fuzz
       @faults.concat(there.faults.map { |found| Fault.new(found.kind, "in #{key}: #{found.text}") })
     end
 
-    # Which fiber or thread a step runs in: their names, with those they were made in.
+    # Which fiber or thread a step runs in: their names, with those they were made in. What may be cut off at any point
+    # counts as a thread.
     def contexts(steps, within = "", found = {})
       steps.each do |step|
         found[step.number] = within
-        inner = %i[thread fiber].include?(step.operation) ? "#{within}#{step.makes}" : within
+        inner = case step.operation
+                when :thread, :fiber then "#{within}#{step.makes}"
+                when :timeout, :schedule, :few_files, :deep then "#{within}t#{step.number}"
+                else within
+                end
         contexts(step.body, inner, found) if step.body
       end
       found
@@ -198,7 +211,7 @@ module Fuzz
       links = program.all.filter_map { |step| [step[:as] || step[:of], step[:parent]] if step[:parent] }
       open = program.all.select { |step| threaded?(step) }.flat_map(&:pointers)
       open |= @also
-      open |= program.all.select { |step| @kinds[step[:class]]&.pauses? }.map(&:makes)
+      open |= program.all.select { |step| cut_off?(@kinds[step[:class]]) || @kinds[step[:class]]&.pauses? }.map(&:makes)
       loop do
         more = links.select { |link| link.intersect?(open) }.flatten | open
         return more if more.size == open.size

@@ -37,7 +37,14 @@ module Fuzz
       end
       return if subject && !subject.held && step.operation != :use
 
-      send(expectation, step, result, subject)
+      allowed = send(expectation, step, result, subject)
+      allowed.is_a?(Array) && refused_by_sullen?(step, allowed) ? [*allowed, "!IOError"] : allowed
+    end
+
+    # What the message of an error shows raises one itself.
+    def refused_by_sullen?(step, allowed)
+      allowed.any? { |one| one.start_with?("!") } &&
+        [*step.pointers, step.makes].any? { |name| @resources[name]&.kind&.sullen? }
     end
 
     def make(step)
@@ -46,7 +53,7 @@ module Fuzz
       parent = @resources[step[:parent]]
       resource.link(parent) if parent&.held
       # Another thread may be making or dropping the parent just now.
-      resource.at_most_once = @at_most_once
+      resource.at_most_once = @at_most_once || (cut_off?(kind) && kind.frees_others?)
       resource.relinked = !parent.nil? && parent.open && (!parent.made || @began.any? { |one| one[:of] == parent.name })
       @resources[step.makes] = resource
     end
@@ -55,7 +62,7 @@ module Fuzz
       @defined[step.makes] = @position if result == "=Class"
       return ["=Class"] if defined_before?(step, step[:base]) || !step[:base].start_with?("C")
 
-      ["!NameError"] unless @attempted.include?(step[:base])
+      ["!TypeError"] unless @attempted.include?(step[:base])
     end
 
     # A thread may define a class in the midst of a step that needs it.
@@ -242,7 +249,7 @@ module Fuzz
       when :detached? then ["=#{resource.state == :detached}"]
       when :read_int then [released ? "!FFI::NullPointerError" : "=0"]
       when :autorelease? then autorelease(resource)
-      when :inspect then ["=String"]
+      when :inspect then [resource.kind&.sullen? ? "!IOError" : "=String"]
       end
     end
 

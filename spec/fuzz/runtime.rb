@@ -1,7 +1,9 @@
 # frozen_string_literal: true
 
+require "timeout"
 require "ffi"
 require "safe_pointer"
+require_relative "../support/fiber_scheduler"
 require_relative "../support/oracle"
 
 # What the lines of a program call, in the process that runs it. It logs what has begun and how it has ended;
@@ -43,6 +45,32 @@ module Fuzz
     def self.call(raw) = Oracle.free(raw)
   end
 
+  # One that has a method `call` only when it is called.
+  class Missing < BasicObject
+    def respond_to?(name, _private = false) = name == :call
+    def method_missing(name, *arguments) = name == :call ? ::Oracle.free(*arguments) : super
+    def respond_to_missing?(*) = true
+  end
+
+  # Of what Ruby asks objects for now and then it answers nothing.
+  module Sulking
+    %i[inspect to_s name hash == eql?].each { |name| define_method(name) { |*| raise IOError } }
+  end
+
+  class Sullen < Destructor
+    include Sulking
+
+    def call(raw) = Oracle.free(raw)
+  end
+
+  # A class for Ractors.
+  class Native < SafePointer
+    release_with Oracle, :free
+  end
+
+  LOCK = Mutex.new
+  private_constant :LOCK
+
   @extras = @stubs = 0
 
   class << self
@@ -63,6 +91,8 @@ module Fuzz
 
     # Yields the fiber, if the program made it.
     def pause
+      return sleep(0) if Fiber.current_scheduler
+
       Thread.current[:fuzz_fiber] ? Fiber.yield : Thread.pass
     rescue FiberError # nobody has resumed it in a process that was forked in it, and ends
       Thread.pass
@@ -84,6 +114,85 @@ module Fuzz
       raise unless e.message.include?("Deadlock")
     end
 
+    # Waits for another thread, maybe.
+    def lock
+      LOCK.synchronize { nil }
+    rescue ThreadError # in a handler of a signal
+      nil
+    end
+
+    # Stops the block after that time.
+    def timeout(seconds, &block)
+      Timeout.timeout(seconds, Stop, &block)
+      Thread.pass # what came while a finalizer had interrupts wait
+      nil
+    rescue Stop
+      nil
+    end
+
+    # Runs the block in a fiber that does not block its thread, beside another one.
+    def scheduled(&body)
+      thread = background do
+        Fiber.set_scheduler(FiberScheduler.new)
+        Fiber.schedule(&body)
+        Fiber.schedule { 3.times { pause } }
+      end
+      join(thread)
+    end
+
+    # Nothing can be opened while the block runs. Ruby cannot fork then: it takes pipes for each process.
+    def with_few_files
+      @few_files = true
+      limits = Process.getrlimit(:NOFILE)
+      Process.setrlimit(:NOFILE, 0, limits.last)
+      yield
+    rescue SystemCallError, LoadError
+      nil
+    ensure
+      Process.setrlimit(:NOFILE, *limits)
+      @few_files = false
+    end
+
+    # Runs the block where only so many more calls have room on the stack.
+    def deep(left, &body)
+      descend(depth - left, &body)
+    rescue SystemStackError
+      nil
+    end
+
+    # Makes four pointers in a Ractor, and frees two. With ffi before 1.16 there are none in Ractors.
+    def ractor(number)
+      return if Gem::Version.new(FFI::VERSION) < Gem::Version.new("1.16")
+
+      Warning[:experimental] = false
+      ractor = Ractor.new(number) do |prefix|
+        pointers = Array.new(4) { |at| Fuzz::Native.new(Oracle.create("r#{prefix}_#{at}")) }
+        pointers.first(2).each(&:free)
+        nil
+      end
+      ractor.respond_to?(:value) ? ractor.value : ractor.take
+    end
+
+    # Has each call of a method, by ffi too, run Ruby before and after it.
+    def prepend_to(place, name)
+      place.prepend(Module.new do
+        class_eval(<<~RUBY, __FILE__, __LINE__ + 1)
+          def #{name}(...)
+            Fuzz.meddle
+            super.tap { Fuzz.meddle }
+          end
+        RUBY
+      end)
+    end
+
+    def meddle
+      return unless Ractor.current == Ractor.main
+
+      @meddled = @meddled.to_i + 1
+      GC.start(full_mark: false) if (@meddled % 50).zero?
+      Thread.pass
+    end
+
     # What goes wrong in the block, or jumps out of it, is of no concern.
     def quietly(&block)
       catch(:out, &block)
@@ -93,6 +202,8 @@ module Fuzz
 
     # Runs the block in a forked process to its end, and waits for it.
     def forked(name)
+      return if @few_files
+
       signature = [*@signature, name].join(".")
       Oracle.sign_fork(signature)
       pid = Process.fork do
@@ -127,6 +238,21 @@ module Fuzz
     end
 
     private
+
+    # How many calls have room.
+    def depth
+      reached = 0
+      begin
+        descend(1 << 30) { reached += 1 }
+      rescue SystemStackError
+        reached
+      end
+    end
+
+    def descend(calls, &body)
+      yield if calls.zero?
+      descend(calls - 1, &body)
+    end
 
     # What a block of at_exit raised has been printed.
     def well?(status) = status.success? || status.exitstatus == 1 || status.termsig == Signal.list["INT"]

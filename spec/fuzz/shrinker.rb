@@ -4,7 +4,7 @@ module Fuzz
   # Makes a program that fails smaller, as long as it fails in the same way: delta debugging over the steps, then
   # options that need not be there.
   class Shrinker
-    REQUIRED = %i[as after of class base how on name to at events thread pointer held].freeze
+    REQUIRED = %i[as after of class base how on name to at events thread pointer held seconds left place].freeze
 
     def initialize(runner, attempts: 2, limit: 600)
       @runner = runner

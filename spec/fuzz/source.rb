@@ -24,6 +24,11 @@ module Fuzz
       makes: "Fuzz.extra; super(); :own",
       pauses: "Fuzz.pause; super(); Fuzz.pause; :own",
       forks: "Fuzz.forked(:own) { nil }; super(); :own",
+      locks: "Fuzz.lock; super(); Fuzz.lock; :own",
+      kills_before: "Thread.current.kill",
+      kills_after: "super(); Thread.current.kill",
+      exits_before: "exit",
+      exits_after: "super(); exit",
       raises_before: "raise IOError",
       raises_after: "super(); raise IOError",
       throws_before: "throw :out, :thrown",
@@ -35,7 +40,7 @@ module Fuzz
 
     CALLABLES = {
       method: "Oracle.method(:free)", lambda: "->(raw) { Oracle.free(raw) }", object: "Fuzz::Destructor",
-      raising: "->(raw) { Oracle.free(raw); raise IOError }"
+      raising: "->(raw) { Oracle.free(raw); raise IOError }", missing: "Fuzz::Missing.new", sullen: "Fuzz::Sullen.new"
     }.freeze
 
     # Ruby takes for old what has outlived three.
@@ -63,13 +68,15 @@ module Fuzz
 
       def define(step)
         parent = { auto: "FFI::AutoPointer", safe: "SafePointer" }.fetch(step[:base]) do |name|
-          name.start_with?("A") ? "FFI::AutoPointer" : name
+          name.start_with?("A") ? "FFI::AutoPointer" : "$#{name}"
         end
-        "#{step[:as]} = Class.new(#{parent}) { #{parts(step).compact.join("; ")} }"
+        names = "$#{step[:as]} = #{"#{step[:as]} = " unless step[:anonymous]}"
+        "#{names}Class.new(#{parent}) { #{parts(step).compact.join("; ")} }#{".freeze" if step[:frozen]}"
       end
 
       def parts(step)
         [
+          ("include Fuzz::Sulking; extend Fuzz::Sulking" if step[:sullen]),
           release(step), ("frees_with :close" if step[:close]),
           ("def close = (#{CLOSES.fetch(step[:close])})" if step[:close]), free(step),
           ("release_queue $#{step[:queue]}" if step[:queue]), ("fork_policy :discard" if step[:discard])
@@ -105,14 +112,14 @@ module Fuzz
       def replace(_) = %(require "safe_pointer/auto_pointer")
 
       def stub(step)
-        place = step[:name] == :release ? "#{step[:class]}.singleton_class" : step[:class]
+        place = "$#{step[:class]}#{".singleton_class" if step[:name] == :release}"
         "Fuzz.stubbed(#{place}, :#{step[:name]}, :#{step[:how]}) #{block(step)}"
       end
 
       # --- pointers
 
       def make(step)
-        receiver = CLASSES.fetch(step[:class], step[:class])
+        receiver = CLASSES.fetch(step[:class], "$#{step[:class]}")
         list = [%(raw("#{step[:as]}")), *CALLABLES[step[:by]], *options(step)].join(", ")
         "$#{step[:as]} = #{receiver}.new(#{list})#{" { |raw| Oracle.free(raw) }" if step[:by] == :block}; nil"
       end
@@ -120,14 +127,14 @@ module Fuzz
       def open_it(step)
         list = [%(raw("#{step[:as]}")), *options(step)].join(", ")
         first = %($#{step[:as]} = pointer; Fuzz.log("opened", #{step.number}))
-        "#{step[:class]}.open(#{list}) #{block(step, " |pointer|", first: first)}"
+        "$#{step[:class]}.open(#{list}) #{block(step, " |pointer|", first: first)}"
       end
 
       def options(step)
         step.arguments.slice(*OPTIONS).map { |key, value| "#{key}: #{Step.name?(value) ? "$#{value}" : value.inspect}" }
       end
 
-      def null(step) = "#{step[:class]}.new(FFI::Pointer::NULL).free"
+      def null(step) = "$#{step[:class]}.new(FFI::Pointer::NULL).free"
       def freeze_it(step) = "$#{step[:of]}.freeze; nil"
 
       def singleton(step)
@@ -158,6 +165,11 @@ module Fuzz
       def fiber(step) = "$#{step[:as]} = fiber #{block(step)}; nil"
       def resume(step) = "$#{step[:of]}.resume; nil"
       def yield_fiber(_) = "Fuzz.pause; nil"
+      def timeout(step) = "Fuzz.timeout(#{step[:seconds]}) #{block(step)}"
+      def schedule(step) = "Fuzz.scheduled #{block(step)}"
+      def few_files(step) = "Fuzz.with_few_files #{block(step)}"
+      def deep(step) = "Fuzz.deep(#{step[:left]}) #{block(step)}"
+      def ractor(step) = "Fuzz.ractor(#{step.number})"
       def fork_it(step) = "Fuzz.forked(:p#{step.number}) #{block(step)}"
       def at_exit_do(step) = "at_exit #{block(step)}; nil"
       def trap_do(step) = "trap(:USR1) #{block(step)}; Process.kill(:USR1, Process.pid); trap(:USR1, nil); nil"
@@ -167,6 +179,7 @@ module Fuzz
       def collect(step) = "#{COLLECTIONS.fetch(step[:how])}; nil"
       def stress_do(step) = "stress #{block(step)}"
       def trace_point(step) = "tracing(#{step[:events].map(&:inspect).join(", ")}) #{block(step)}"
+      def prepend_to(step) = "Fuzz.prepend_to(#{step[:place]}, :#{step[:name]}); nil"
       def trace(step) = "SafePointer.trace = #{step[:on]}"
       def subscribe(_) = "SafePointer.subscribe { |event| event.name.to_s * 2 }; nil"
       def warn_of(step) = "SafePointer.warnings[:#{step[:name]}] = #{step[:on]}"
