@@ -23,10 +23,10 @@ RSpec.describe "bin/fuzz", if: GCLevel::CURRENT == "normal" do
 
   # The first program has neither threads nor fibers: what fails does so each time, and can be made as short as it gets.
   {
-    "guard_off" => [52, /came to|released_twice/], "detach_releases" => [134, /not_now|released_too_often/],
-    "no_parent" => [33, /came to =nil|order/], "leak" => [97, /never_released/],
-    "no_lease" => [264, /released_in_use|came to/], "wrong_result" => [950, /came to =false/],
-    "stuck" => [134, /no_progress: idle/]
+    "guard_off" => [11, /came to|released_twice/], "detach_releases" => [39, /not_now|released_too_often/],
+    "no_parent" => [14, /came to =nil|order/], "leak" => [14, /never_released/],
+    "no_lease" => [564, /released_in_use|came to/], "wrong_result" => [950, /came to =false/],
+    "stuck" => [39, /no_progress: idle/]
   }.each do |plant, (seed, fault)|
     it "finds #{plant.tr("_", " ")}, and shrinks the program" do
       output, fine = fuzz("--seed", seed.to_s, "--programs", "300", "--plant", plant)

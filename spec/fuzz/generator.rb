@@ -7,7 +7,7 @@ module Fuzz
     # How often which step comes, in the program and in blocks.
     WEIGHTS = {
       make: 60, free_it: 26, drop: 10, use: 16, detach: 4, autorelease: 3, parent: 9, by_hand: 6, close: 6,
-      singleton: 4, wait: 8, lose: 3,
+      singleton: 4, wait: 8, lose: 3, keep: 5,
       size: 4, ask: 10, collect: 10, define: 8, thread: 7, join: 5, kill: 2, interrupt: 2, pass: 3, fiber: 7, resume: 12,
       yield_fiber: 4, queue: 2, drain: 2, close_queue: 1, fork_it: 2, at_exit_do: 2, trap_do: 2, stub: 5, stress_do: 1,
       trace_point: 1, trace: 1, subscribe: 1, warn_of: 1, handle_errors: 1, look: 1, registry: 1, register: 2,
@@ -242,7 +242,16 @@ module Fuzz
       [*pointers.map { |x| step(:drop, of: x) }, collect]
     end
 
-    def make
+    # An old one gets a child that nothing else leads to.
+    def keep
+      parent = pick(ties.last(6)) or return
+      child = make(parent: parent, freed_by_parent: chance(2)) or return
+      age = step(:collect, how: :age) if chance(2)
+      [age, child, step(:drop, of: child.makes), collect, *steps(@random.rand(2)), (asked(parent) if chance(2))]
+        .flatten.compact
+    end
+
+    def make(**family)
       type = pick([*@classes.keys, *@classes.keys, nil])
       type = pick(OTHERS) if type.nil? && chance(2) && @on == "pointer"
       by = pick(Source::CALLABLES.keys + [:block]) if type.nil? || (!OTHERS.include?(type) && chance(6))
@@ -251,7 +260,7 @@ module Fuzz
       by = nil if (by == :block && type) || (by == :raising && @on == "autopointer")
       return if @on == "autopointer" && type.nil?
 
-      arguments = { class: type, by: by, **(@on == "autopointer" ? {} : options) }
+      arguments = { class: type, by: by, **(@on == "autopointer" ? {} : options.merge(family)) }
       arguments[:as] = name("x")
       @types[arguments[:as]] = type
       step(:make, **arguments)
