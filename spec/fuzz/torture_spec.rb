@@ -51,6 +51,11 @@ RSpec.describe "bin/torture", if: GCLevel::CURRENT == "normal" do
     end
   end
 
+  it "finds the place in the README for the table of Ruby 3.3" do
+    readme = Fuzz::Torture::Document.new(File.read(Fuzz::Torture::Document::README, encoding: "UTF-8"))
+    expect(%w[3.1 3.3].map { |version| readme.place_for?(version) }).to eq [false, true]
+  end
+
   it "publishes the table of one Ruby, and leaves the others" do
     text = "<!-- ruby3.1 -->\n\nold\n\n<!-- end -->\n\n<!-- ruby3.3 -->\n\nother\n\n<!-- end -->\n"
     published = Fuzz::Torture::Document.new(text).insert("3.1", "new\n")

@@ -42,7 +42,7 @@ module Fuzz
           options.on("--programs N", Integer, "how many (#{@programs})") { |n| @programs = n }
           options.on("--seed N", Integer, "that of the first, each other has the next one (#{@seed})") { |n| @seed = n }
           options.on("--jobs N", Integer, "programs at a time (#{@jobs})") { |n| @jobs = n }
-          options.on("--publish", "puts the table into docs/torture.md") { @publish = true }
+          options.on("--publish", "puts the table into docs/torture.md, that of Ruby 3.3 into the README") { @publish = true }
           options.on("--plant NAME", "a fault from spec/fuzz/plants, to see that it is found") do |name|
             @plant = File.join(PLANTS, "#{name}.rb")
           end
@@ -72,8 +72,13 @@ module Fuzz
       end
 
       def publish
-        text = Document.new(File.read(Document::PATH, encoding: "UTF-8")).insert(RUBY_VERSION[/\d+\.\d+/], @table.to_s)
-        File.write(Document::PATH, text)
+        version = RUBY_VERSION[/\d+\.\d+/]
+        { Document::PATH => @table.to_s, Document::README => @table.outcomes }.each do |path, table|
+          document = Document.new(File.read(path, encoding: "UTF-8"))
+          next if path == Document::README && !document.place_for?(version)
+
+          File.write(path, document.insert(version, table))
+        end
       end
 
       def report(on, result)

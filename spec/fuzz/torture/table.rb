@@ -30,13 +30,19 @@ module Fuzz
 
       def to_s
         <<~TEXT
-          Ruby #{RUBY_VERSION}, ffi #{FFI::VERSION}, `#{@command}`:
-
-          #{table(["", "programs", *Runner::FAULTS.values, "cut off"], contenders)}
-
+          #{outcomes}
           Of the pointer that FFI::AutoPointer released twice:
 
           #{table(["", "programs"], CAUSES.map { |name, title| [title, @causes[name]] })}
+        TEXT
+      end
+
+      # What came of them on each.
+      def outcomes
+        <<~TEXT
+          Ruby #{RUBY_VERSION}, ffi #{FFI::VERSION}, `#{@command}`:
+
+          #{table(["", "programs", *Runner::FAULTS.values, "cut off"], contenders)}
         TEXT
       end
 
