@@ -42,7 +42,7 @@ namespace :lint do
   # Then that it finds faults that are made on purpose.
   def deny(arguments, plants)
     unless system("cargo", "deny", "--version", %i[out err] => File::NULL)
-      return puts "cargo deny is not installed: skipped. Install it with: cargo install --locked cargo-deny"
+      return puts "cargo deny is not installed: skipped. Install it with: bin/setup ci"
     end
 
     require_relative "dependencies"
