@@ -143,7 +143,8 @@ RSpec.describe "the finalizer", unless: GCLevel::CURRENT == "stress" do
         end
       RUBY
       expect(child).to be_quiet
-      expect(child.events).to eq [2, *[false] * 10, :released]
+      # Bundler has left others like them.
+      expect(child.events).to match [be >= 2, *[false] * 10, :released]
     end
 
     {
