@@ -11,8 +11,8 @@ RSpec.describe "The documentation of the methods" do
   root = File.expand_path("../..", __dir__)
 
   define_method(:ruby) do |*arguments|
-    output, status = Open3.capture2e(RbConfig.ruby, "-I", "lib", *arguments, chdir: root)
-    status.success? or raise output
+    output, errors, status = Open3.capture3(RbConfig.ruby, "-I", "lib", *arguments, chdir: root)
+    status.success? or raise output + errors
     output
   end
 

@@ -121,6 +121,8 @@ RSpec.describe "the finalizer", unless: GCLevel::CURRENT == "stress" do
   describe "at exit" do
     it "releases what was made after the program has undefined the finalizers of all objects" do
       child = run_ruby(<<~RUBY)
+        # Ruby warns that it would be a mistake with literals once these are frozen.
+        Warning[:deprecated] = false
         ObjectSpace.each_object { |object| ObjectSpace.undefine_finalizer(object) unless object.frozen? }
         $handles = Array.new(3) { Handle.new(events.raw) }
         events << :end
@@ -143,7 +145,8 @@ RSpec.describe "the finalizer", unless: GCLevel::CURRENT == "stress" do
         end
       RUBY
       expect(child).to be_quiet
-      expect(child.events).to eq [2, *[false] * 10, :released]
+      # Bundler has left others like them.
+      expect(child.events).to match [be >= 2, *[false] * 10, :released]
     end
 
     {

@@ -178,6 +178,32 @@ RSpec.describe "require \"safe_pointer/auto_pointer\" while pointers are in use"
     end
   end
 
+  # By what backtraces and stacks show, two releases of ffi's might be under way.
+  it "a function named free that is called as the release counts for one, and what else the stack refers to is released" do
+    log = log_of(<<~RUBY)
+      module Gate
+        extend FFI::Library
+        ffi_lib Oracle.build
+        attach_function :free, :oracle_free_at_gate, [:pointer], :void, blocking: true
+      end
+      freed, other = %i[freed other].map { |name| FFI::AutoPointer.new(events.raw(name), Gate.method(:free)) }
+      Oracle.close_gate
+      thread = Thread.new(other.instance_variable_get(:@releaser)) do |releaser|
+        freed.free
+        releaser
+      end
+      Thread.pass until Oracle.waiting == 1
+      require "safe_pointer/auto_pointer"
+      Oracle.open_gate
+      thread.join
+      [freed, other].each(&:free)
+      events << [freed.freed?, other.freed?]
+    RUBY
+    expect(log).to eq [
+      %i[at_gate freed], %i[released freed], %i[at_gate other], %i[released other], [true, true]
+    ]
+  end
+
   it "a release may require it" do
     log = log_of(<<~RUBY)
       class Requiring < FFI::AutoPointer

@@ -34,8 +34,10 @@ class User
     file
   end
 
+  # Without a directory `gem` hides GEM_PATH from what it runs, and so rb_sys where Bundler has that; with one it wants
+  # all dependencies in there. That there are these `require` checks.
   def install_gem(file)
-    ruby("-S", "gem", "install", "--local", "--no-document", file)
+    ruby("-S", "gem", "install", "--local", "--no-document", "--install-dir", gem_home, "--ignore-dependencies", file)
   end
 
   private

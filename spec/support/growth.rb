@@ -137,6 +137,8 @@ module Growth
   end
 
   def figures
+    # It keeps what it has compiled of methods that were defined anew, and the objects in there.
+    RubyVM::YJIT.code_gc if defined?(RubyVM::YJIT.code_gc)
     # The second one for what finalizers let go of, and the third for what these did.
     3.times { GC.start }
     {symbols: Symbol.all_symbols.size, threads: Thread.list.size, objects: objects,

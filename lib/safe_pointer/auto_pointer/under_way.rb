@@ -11,9 +11,12 @@ class SafePointer
     #
     # @api private
     module UnderWay
-      # Where ffi's `free` is. To be looked up before {Handover} takes its place.
+      # Where ffi's `free` is. To be looked up before {Handover} takes the place of ffi's.
       PLACE = FFI::AutoPointer::Releaser.instance_method(:free).source_location.freeze
-      private_constant :PLACE
+      # Its lines: up to the method behind it, `call`. A function in C has the place that it is called from, and a
+      # release named `free` is called from a line further down.
+      LINES = PLACE.last...FFI::AutoPointer::Releaser.instance_method(:call).source_location.last
+      private_constant :PLACE, :LINES
 
       class << self
         # @return [Hash{FFI::AutoPointer::Releaser => Boolean}] whose release may be under way, and whether that is sure
@@ -46,8 +49,7 @@ class SafePointer
         end
 
         def free?(location)
-          file, line = PLACE
-          location.base_label == "free" && location.lineno >= line && location.path == file
+          location.base_label == "free" && LINES.cover?(location.lineno) && location.path == PLACE.first
         end
 
         def referred_by(runner)

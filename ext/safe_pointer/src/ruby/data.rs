@@ -5,16 +5,6 @@ use std::{ffi::c_void, mem, ptr};
 use magnus::{TypedData, Value, rb_sys::AsRawValue, typed_data::Obj};
 use rb_sys::{RUBY_DATA_FUNC, VALUE, rb_data_type_t, ruby_value_type};
 
-/// `struct RData` of Ruby up to 4.0. Its bindings are opaque.
-#[repr(C)]
-struct RData {
-    flags: VALUE,
-    class: VALUE,
-    mark: RUBY_DATA_FUNC,
-    free: RUBY_DATA_FUNC,
-    block: *mut c_void,
-}
-
 /// What a data object with a type consists of.
 pub struct Typed {
     pub data_type: *const rb_data_type_t,
@@ -70,14 +60,69 @@ pub fn untyped(object: Value) -> Option<Untyped> {
     if !is_data(object) || unsafe { rb_sys::macros::RTYPEDDATA_P(object.as_raw()) } {
         return None;
     }
-    let data = std::ptr::with_exposed_provenance::<RData>(object.as_raw() as usize);
-    // SAFETY: a live data object without a type has this layout.
-    let data = unsafe { data.as_ref() }?;
-    Some(Untyped {
-        mark: data.mark,
-        free: data.free,
-        block: data.block,
-    })
+    without_type::read(object)
+}
+
+/// Makes a data object without a type. Ruby may raise. Since Ruby 4.1 there are none, and this is nil.
+///
+/// # Safety
+///
+/// `class` is a class, and `block` what `mark` and `free` expect.
+pub unsafe fn wrap_untyped(
+    class: VALUE,
+    block: *mut c_void,
+    mark: RUBY_DATA_FUNC,
+    free: RUBY_DATA_FUNC,
+) -> VALUE {
+    // SAFETY: the caller says so.
+    unsafe { without_type::wrap(class, block, mark, free) }
+}
+
+#[cfg(not(ruby_gte_4_1))]
+mod without_type {
+    use super::*;
+
+    pub(super) use rb_sys::rb_data_object_wrap as wrap;
+
+    /// `struct RData` of Ruby up to 4.0. Its bindings are opaque.
+    #[repr(C)]
+    struct RData {
+        flags: VALUE,
+        class: VALUE,
+        mark: RUBY_DATA_FUNC,
+        free: RUBY_DATA_FUNC,
+        block: *mut c_void,
+    }
+
+    pub fn read(object: Value) -> Option<Untyped> {
+        let data = ptr::with_exposed_provenance::<RData>(object.as_raw() as usize);
+        // SAFETY: a live data object without a type has this layout.
+        let data = unsafe { data.as_ref() }?;
+        Some(Untyped {
+            mark: data.mark,
+            free: data.free,
+            block: data.block,
+        })
+    }
+}
+
+/// All data has a type.
+#[cfg(ruby_gte_4_1)]
+mod without_type {
+    use super::*;
+
+    pub unsafe fn wrap(
+        _class: VALUE,
+        _block: *mut c_void,
+        _mark: RUBY_DATA_FUNC,
+        _free: RUBY_DATA_FUNC,
+    ) -> VALUE {
+        rb_sys::Qnil as VALUE
+    }
+
+    pub fn read(_object: Value) -> Option<Untyped> {
+        None
+    }
 }
 
 /// How long `block` is at least, which comes from Ruby's allocator, and so from the C library's.

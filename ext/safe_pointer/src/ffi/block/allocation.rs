@@ -8,7 +8,7 @@ use std::{
 };
 
 use magnus::{Error, RClass, Ruby, Value, prelude::*, rb_sys::AsRawValue};
-use rb_sys::{VALUE, size_t};
+use rb_sys::{VALUE, rbimpl_typeddata_flags as Flags, size_t};
 
 use super::{Free, Hooks, Kind, LAYOUT, Layout, Native, Plain, gc, slot};
 use crate::{
@@ -16,13 +16,18 @@ use crate::{
     ruby::data,
 };
 
-/// `RUBY_TYPED_EMBEDDABLE` of Ruby 3.3 and later: the data is inside the object, so it has no block that
-/// could be longer. Earlier Rubies do not have the flag and never set the bit.
-const EMBEDDABLE: VALUE = 1 << 1;
+/// The data is freed within the sweep. Otherwise the slot and the block of a dead pointer stay in use until finalizers run,
+/// which takes longer where thousands die at once.
+const FREE_IMMEDIATELY: VALUE = Flags::RUBY_TYPED_FREE_IMMEDIATELY as VALUE;
 
-/// `RUBY_TYPED_FREE_IMMEDIATELY`: the data is freed within the sweep. Otherwise the slot and the block of a dead pointer
-/// stay in use until finalizers run, which takes longer where thousands die at once.
-const FREE_IMMEDIATELY: VALUE = 1 << 0;
+/// What of ffi's flags ours take over: there are write barriers, and what frozen objects of ffi may, ours may too.
+const TAKEN_OVER: VALUE = FREE_IMMEDIATELY
+    | Flags::RUBY_TYPED_WB_PROTECTED as VALUE
+    | Flags::RUBY_TYPED_FROZEN_SHAREABLE as VALUE;
+
+/// `RUBY_TYPED_THREAD_SAFE_FREE` of Ruby 4.1: the data may be freed on any thread, at the same time as others are. Ours may
+/// not, so types of ours never have it. Earlier Rubies do not have the flag and never set the bit.
+const THREAD_SAFE_FREE: VALUE = 1 << 2;
 
 /// Whether ffi takes objects of ours for pointers.
 static WORKS: AtomicBool = AtomicBool::new(false);
@@ -72,7 +77,7 @@ unsafe fn allocate(class: VALUE, native: bool) -> VALUE {
         } => {
             let free = if native { *longer } else { *plain };
             // SAFETY: the block is what the functions expect.
-            unsafe { rb_sys::rb_data_object_wrap(class, block, Some(gc::mark_untyped), Some(free)) }
+            unsafe { data::wrap_untyped(class, block, Some(gc::mark_untyped), Some(free)) }
         }
     }
 }
@@ -108,9 +113,7 @@ fn derive_typed(blank: Value, hooks: Hooks) -> Option<Layout> {
     let data = data::typed(blank)?;
     // SAFETY: the type of a live object.
     let ffi = unsafe { data.data_type.as_ref() }?;
-    if ffi.flags & EMBEDDABLE != 0 {
-        return None;
-    }
+    let flags = flags(ffi.flags)?;
     let dsize = ffi.function.dsize?;
     // SAFETY: ffi's own function on its own data.
     let length = unsafe { dsize(data.block) } as usize;
@@ -119,7 +122,7 @@ fn derive_typed(blank: Value, hooks: Hooks) -> Option<Layout> {
         // SAFETY: the type of a live object.
         let mut derived = unsafe { data.data_type.read() };
         derived.parent = data.data_type;
-        derived.flags |= FREE_IMMEDIATELY;
+        derived.flags = flags;
         derived.function.dmark = Some(gc::mark);
         derived.function.dcompact = Some(gc::compact);
         derived.function.dfree = Some(free);
@@ -135,6 +138,13 @@ fn derive_typed(blank: Value, hooks: Hooks) -> Option<Layout> {
         },
         hooks,
     })
+}
+
+/// The flags of a type of ours that is derived from one of ffi's with the flags `ffi`. `None` if these say something that
+/// is not known, or that leaves no room: data within the object has no block that could be longer, and functions of ours
+/// cannot stand in for a list of what is to be marked.
+pub(super) fn flags(ffi: VALUE) -> Option<VALUE> {
+    (ffi & !(TAKEN_OVER | THREAD_SAFE_FREE) == 0).then_some((ffi & TAKEN_OVER) | FREE_IMMEDIATELY)
 }
 
 fn copy(data: *mut c_void, length: usize) -> Box<[u8]> {

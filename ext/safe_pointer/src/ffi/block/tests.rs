@@ -79,3 +79,31 @@ fn room_is_made_for_a_class_and_its_subclasses() {
         Ok(())
     });
 }
+
+#[test]
+fn our_types_have_ffis_flags_and_are_freed_by_one_thread_at_a_time() {
+    // FREE_IMMEDIATELY, WB_PROTECTED and FROZEN_SHAREABLE, as Ruby's headers have them.
+    let [immediately, protected, shareable] = [1 << 0, 1 << 5, 1 << 8];
+    let thread_safe = 1 << 2;
+    for (ffi, ours) in [
+        (0, immediately),
+        (protected, protected | immediately),
+        (
+            protected | shareable | immediately,
+            protected | shareable | immediately,
+        ),
+        (thread_safe, immediately),
+        (thread_safe | protected, protected | immediately),
+    ] {
+        assert_eq!(allocation::flags(ffi), Some(ours), "{ffi:#x}");
+    }
+}
+
+#[test]
+fn types_with_flags_that_leave_no_room_or_are_not_known_are_not_derived_from() {
+    let embeddable = 1 << 1;
+    let marked_by_a_list = 1 << 14;
+    for flag in [embeddable, marked_by_a_list, 1 << 20] {
+        assert_eq!(allocation::flags(flag | 1), None, "{flag:#x}");
+    }
+}
