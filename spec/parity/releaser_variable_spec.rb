@@ -70,6 +70,9 @@ Parity.describe "the instance variable @releaser" do
     "instance_eval in a singleton method" => lambda do |_, pointer|
       pointer.define_singleton_method(:close) { FFI::Pointer.instance_method(:instance_eval).bind_call(self) { @releaser.free } }
     end,
+    "instance_exec in a singleton method" => lambda do |_, pointer|
+      pointer.define_singleton_method(:close) { instance_exec { @releaser.free } }
+    end,
     "code that sees it from outside" => lambda do |_, pointer|
       pointer.define_singleton_method(:close) { instance_variable_get(:@releaser).free }
     end

@@ -133,10 +133,9 @@ fn finish_native(
     };
     errors::and(made, given_up)?;
     match holder::peek(ruby, rb_self)? {
-        Holder::Native(_, slot) if slot.state.is_alive() => Ok(()),
+        Holder::Native(_, slot) if !slot.state.is_alive() => ffi::pointer::set_null(ruby, rb_self),
         Holder::Releaser(releaser) => null_if_released(ruby, rb_self, releaser),
-        Holder::Native(..) => ffi::pointer::set_null(ruby, rb_self),
-        Holder::Nothing => Ok(()),
+        Holder::Native(..) | Holder::Nothing => Ok(()),
     }
 }
 

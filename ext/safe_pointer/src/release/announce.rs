@@ -76,10 +76,8 @@ pub fn refused_of(
         return Ok(());
     }
     if releaser.state().is_released() {
-        return match releaser.count_released(Ending::BY_PARENT) {
-            true => released(ruby, subject, Ending::BY_PARENT),
-            false => Ok(()),
-        };
+        releaser.count_released(Ending::BY_PARENT);
+        return released(ruby, subject, Ending::BY_PARENT);
     }
     let given_up = gone && releaser.state().is_owned() && releaser.count_detached(true);
     detached(ruby, subject, given_up)

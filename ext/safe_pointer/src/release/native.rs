@@ -6,7 +6,7 @@ use safe_pointer_core::{Claim, Trigger};
 use super::{announce, call, end};
 use crate::{
     ffi::{self, block::NativeSlot, native_function::NativeFunction},
-    holder::{self, Holder, native_release::NativeRelease},
+    holder::{self, native_release::NativeRelease},
     ruby::{errors, registry::Place},
     watch::cause::{Cause, Ending, Occasion},
 };
@@ -30,11 +30,13 @@ pub fn release(
     };
     let ending = Ending::new(cause, &Ok(()));
     // The function may have called Ruby, and that have had a releaser take over the state.
-    if slot.state.is_detached() {
-        if let Holder::Releaser(releaser) = holder::peek(ruby, pointer)? {
-            end::finish(ruby, releaser, Some(pointer), ending, Occasion::Child)?;
-            return Ok(true);
-        }
+    let heir = match slot.state.is_detached() {
+        true => holder::find(ruby, pointer)?,
+        false => None,
+    };
+    if let Some(heir) = heir {
+        end::finish(ruby, heir, Some(pointer), ending, Occasion::Child)?;
+        return Ok(true);
     }
     announce::count_native_released(slot.address, ending);
     let place = slot.place.take();
