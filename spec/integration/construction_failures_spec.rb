@@ -107,6 +107,22 @@ RSpec.describe SafePointer, "whose construction fails" do
     expect(log).to eq ["is already initialized", %i[released first], %i[released second]]
   end
 
+  it "would be for good where its class changes at each look" do
+    log = in_child do |events|
+      type = Class.new(NativeHandle)
+      looks = 0
+      looking = TracePoint.new(:call) do |call|
+        next unless call.method_id == :ffis_constructor?
+
+        looks += 1
+        type.define_singleton_method(:release) { |raw| Oracle.free(raw) }
+      end
+      looking.enable { type.new(events.raw).free }
+      events << (looks > 2)
+    end
+    expect(log).to eq [:released, true]
+  end
+
   # `use` replaces the native release by a releaser, which has Ruby make a pointer: the initialize waits there.
   it "while another fiber begins to use it" do
     child = run_ruby(<<~RUBY)

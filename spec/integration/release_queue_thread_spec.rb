@@ -114,24 +114,25 @@ RSpec.describe "a release queue with a thread of its own" do
     end
   end
 
-  it "is done without where it is closed while the threads of others get their signals" do
-    log = in_child do |events|
-      queues = Array.new(2) { SafePointer::ReleaseQueue.new(thread: true) }
-      types = queues.map { |queue| Class.new(Handle) { release_queue queue } }
-      signals = TracePoint.new(:call) do |call|
-        next unless call.method_id == :signal
+  { "while the threads of others get their signals" => %i[call signal], "in its signal" => %i[c_return closed?] }
+    .each do |moment, (event, name)|
+      it "is done without where it is closed #{moment}" do
+        log = in_child do |events|
+          queues = Array.new(2) { SafePointer::ReleaseQueue.new(thread: true) }
+          types = queues.map { |queue| Class.new(Handle) { release_queue queue } }
+          signals = TracePoint.new(event) do |call|
+            next unless call.method_id == name && Thread.current == Thread.main
 
-        signals.disable
-        queues.last.close
+            signals.disable
+            queues.each(&:close)
+          end
+          out_of_reach { types.each { |type| type.new(events.raw) } }
+          signals.enable { full_gc }
+          Thread.pass while Oracle.live.positive?
+        end
+        expect(log).to eq %i[released released]
       end
-      signals.enable do
-        out_of_reach { types.each { |type| type.new(events.raw) } }
-        full_gc
-      end
-      Thread.pass while Oracle.live.positive?
     end
-    expect(log).to eq %i[released released]
-  end
 
   describe "in a release," do
     # Runs a release that does this, and goes on when it is done.

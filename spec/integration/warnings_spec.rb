@@ -69,6 +69,14 @@ RSpec.describe "a warning of what GC had to release" do
     expect(child.events.drop(1)).to eq [:released]
   end
 
+  it "is not given of what has no address" do
+    child = run_ruby(<<~RUBY)
+      SafePointer.warnings[:second_owner] = true
+      2.times { SafePointer::Releaser.new(:held, ->(held) { events << held }).free }
+    RUBY
+    expect(child).to have_attributes(quiet?: true, events: %i[held held])
+  end
+
   it "loses no interrupt that comes while it is given" do
     child = run_ruby(<<~RUBY)
       QUEUE = SafePointer::ReleaseQueue.new
