@@ -70,9 +70,6 @@ Parity.describe "the instance variable @releaser" do
     "instance_eval in a singleton method" => lambda do |_, pointer|
       pointer.define_singleton_method(:close) { FFI::Pointer.instance_method(:instance_eval).bind_call(self) { @releaser.free } }
     end,
-    "instance_exec in a singleton method" => lambda do |_, pointer|
-      pointer.define_singleton_method(:close) { instance_exec { @releaser.free } }
-    end,
     "code that sees it from outside" => lambda do |_, pointer|
       pointer.define_singleton_method(:close) { instance_variable_get(:@releaser).free }
     end
@@ -87,6 +84,16 @@ Parity.describe "the instance variable @releaser" do
         events << @kept.first.close << @kept.first.free
       end
       expect(log).to eq [[:released, :closed], nil, nil, [:released, :left]]
+    end
+  end
+
+  %i[instance_eval instance_exec].each do |name|
+    it "is read by a block that #{name} is given" do
+      log = log_of do |events, base|
+        pointer = handle(base).new(events.raw)
+        events << pointer.public_send(name) { @releaser.free } << pointer.free
+      end
+      expect(log).to eq [:released, nil, nil]
     end
   end
 

@@ -52,8 +52,8 @@ RSpec.describe "the singleton class of a pointer class" do
     it "has the release guarded that comes to it by #{put}" do
       log = in_child do |events|
         type = Class.new(SafePointer)
+        pointer = type.new(events.raw, Oracle.method(:free))
         type.singleton_class.public_send(put, Module.new { def release(raw) = Oracle.free(raw) })
-        pointer = type.new(events.raw)
         2.times { type.release(pointer) }
         events << pointer.freed?
       end
