@@ -53,7 +53,7 @@ RSpec.describe SafePointer, "whose construction fails" do
     "freed" => ["pointer.free", %w[freed], [:released]]
   }.each do |what, (deed, state, released)|
     kinds.each do |kind, type|
-      it "in an initialize put before ffi's that has #{what} it, is released at most once: with #{kind}" do
+      it "in an initialize that has #{what} it, is released at most once: with #{kind}", room: type == "NativeHandle" do
         child = run_ruby(<<~RUBY)
           require "support/native_handle"
           raw = events.raw
@@ -124,7 +124,7 @@ RSpec.describe SafePointer, "whose construction fails" do
   end
 
   # `use` replaces the native release by a releaser, which has Ruby make a pointer: the initialize waits there.
-  it "while another fiber begins to use it" do
+  it "while another fiber begins to use it", :room do
     child = run_ruby(<<~RUBY)
       require "support/native_handle"
       raw = events.raw

@@ -4,6 +4,7 @@ require "open3"
 require "rbconfig"
 
 # Where nothing is known of ffi's pointers, each has its releaser in an instance variable, and that is its finalizer.
+# Examples with the tag `room` are about what needs more.
 RSpec.describe "with an ffi that leaves no room in its pointers" do
   files = %w[
     unit/construction unit/copying unit/detach unit/family unit/family_freed_by_parent unit/free unit/own_free
