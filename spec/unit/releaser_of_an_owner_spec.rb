@@ -65,6 +65,7 @@ RSpec.describe SafePointer::Releaser, ".new" do
   it "refuses what is no pointer, or cannot be called" do
     expect { SafePointer::Releaser.new(nil, Oracle.method(:free)) }.to raise_error(TypeError)
     expect { SafePointer::Releaser.new(Oracle.create, 42) }.to raise_error(RuntimeError, "proc must be callable")
+    expect { SafePointer::Releaser.new(Oracle.create) }.to raise_error(RuntimeError, "proc must be callable")
     expect { SafePointer::Releaser.new }.to raise_error(ArgumentError)
   end
 
