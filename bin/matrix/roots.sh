@@ -91,3 +91,19 @@ copy_checkout() {
 compile_on() {
   (step "Compiling" "matrix-$1-compile" bin/matrix/in-root "$(root_of "$1")" rake compile:release)
 }
+
+# on_rubies COMMAND...: calls it with the root of each of $rubies, where this checkout has been copied to. Sets $failed to
+# those on which it fails.
+on_rubies() {
+  local ruby root
+  failed=()
+  for ruby in "${rubies[@]}"; do
+    printf '\nRuby %s\n' "$ruby"
+    lock_roots "$ruby"
+    need_root "$ruby"
+    root=$(root_of "$ruby")
+    copy_checkout "$root"
+    SAFE_POINTER_ROOT=$ruby "$@" "$root" || failed+=("$ruby")
+    unlock_roots
+  done
+}

@@ -1,16 +1,69 @@
 # frozen_string_literal: true
 
-# Required by each Ruby that bin/coverage starts: leaves in a file of its own which lines of the library have run. A
-# process that forks hands on what has run before. One that ends with exit! or by a signal leaves nothing.
+# Loaded by each Ruby that bin/coverage starts: leaves in a file of its own which lines of the library have run. A
+# process that forks hands on what has run before. One that is killed leaves nothing.
 require "coverage"
 
 Coverage.start(oneshot_lines: true)
 
-at_exit do
-  next unless Coverage.running?
+module CoverageRecord
+  ROOT = ENV.fetch("COVERAGE_OF")
+  DIRECTORY = ENV.fetch("COVERAGE_IN")
+  # The library releases what is left in the second round of finalizers at the end of the process.
+  ROUNDS = 3
+  private_constant :ROOT, :DIRECTORY, :ROUNDS
 
-  lines = Coverage.peek_result.select { |path, _| path.start_with?(ENV.fetch("COVERAGE_OF")) }
-  lines.transform_values! { |result| result[:oneshot_lines] }
-  file = File.join(ENV.fetch("COVERAGE_IN"), "#{Process.pid}-#{Process.clock_gettime(Process::CLOCK_MONOTONIC, :nanosecond)}")
-  File.binwrite(file, Marshal.dump(lines))
+  class << self
+    def write
+      return unless Coverage.running?
+
+      lines = Coverage.peek_result.select { |path, _| path.start_with?("#{ROOT}lib/") }
+      lines = lines.to_h { |path, result| [path.delete_prefix(ROOT), result[:oneshot_lines]] }
+      file = "#{Process.pid}-#{Process.clock_gettime(Process::CLOCK_MONOTONIC, :nanosecond)}"
+      File.binwrite(File.join(DIRECTORY, file), Marshal.dump(lines))
+    end
+
+    # What is defined last, Ruby calls first.
+    def watch_end
+      at_exit { finalizer { go_on and write_later(ROUNDS - 1) } }
+    end
+
+    private
+
+    def finalizer(&)
+      ObjectSpace.define_finalizer(@object = Object.new, proc(&))
+    end
+
+    # When all at_exit blocks have been called, Ruby takes the hooks away.
+    def go_on
+      Coverage.suspend
+      Coverage.resume
+      true
+    end
+
+    def write_later(rounds)
+      finalizer { rounds == 1 ? write : write_later(rounds - 1) }
+    end
+  end
+
+  # Calls no finalizer.
+  module Exit
+    def exit!(*)
+      CoverageRecord.write
+      super
+    end
+  end
+
+  Process.singleton_class.prepend(Exit)
+  Kernel.singleton_class.prepend(Exit)
+  Kernel.prepend(Module.new do
+    private
+
+    def exit!(*)
+      CoverageRecord.write
+      super
+    end
+  end)
+
+  watch_end
 end

@@ -222,3 +222,21 @@ RSpec.describe "an error in a release nobody called for" do
     expect(log).to eq [:entered, :handler, :end]
   end
 end
+
+RSpec.describe "an error of the library itself in a release" do
+  # It looks at the class again, which has changed, and gets no name from the part in Ruby.
+  it "is reported like one of the release" do
+    log = in_child do |events|
+      SafePointer.on_release_error { |error, info| events << [error.class, info[:trigger]] }
+      type = Class.new(Handle) { def free = super }
+      pointer = type.new(events.raw)
+      fiber = Fiber.new { pointer.use { Fiber.yield } }.tap(&:resume)
+      pointer.free
+      type.define_method(:other) { nil }
+      SafePointer.const_get(:Guard).define_singleton_method(:release_behind) { |_| 42 }
+      fiber.resume
+      events << pointer.freed?
+    end
+    expect(log).to eq [[TypeError, :lease], true]
+  end
+end

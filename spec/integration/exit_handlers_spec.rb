@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "../support/native_handle"
+
 # Programs use and free pointers in such handlers, and whole test suites run there.
 RSpec.describe "the end of the process comes after at_exit handlers" do
   it "in which pointers can be used and freed" do
@@ -104,5 +106,28 @@ RSpec.describe "the end of the process comes after at_exit handlers" do
     left = child.events.drop(12)
     expect(left).to match_array(%i[bottom top discarded used].map { |name| [:released, name] })
     expect(left.index([:released, :bottom])).to be < left.index([:released, :top])
+  end
+end
+
+# What is made after the last call of the library's own finalizer has Ruby's for each pointer.
+RSpec.describe "a finalizer that another one defines at the end of the process, and so on" do
+  # Calls the block in that round of finalizers: the library's last one is in the second.
+  def in_round(number, &block)
+    (@kept ||= []) << object = Object.new
+    ObjectSpace.define_finalizer(object, proc { number == 1 ? block.call : in_round(number - 1, &block) })
+  end
+
+  { "a release of its class" => Handle, "a C function" => NativeHandle }.each do |kind, type|
+    it "makes pointers that are released once, with #{kind}" do
+      log = in_child do |events|
+        in_round(5) do
+          freed, @kept = %i[freed kept].map { |name| type.new(events.raw(name)) }
+          @kept.use { |used| used }
+          2.times { freed.free }
+          events << :last
+        end
+      end
+      expect(log).to eq [%i[released freed], :last, %i[released kept]]
+    end
   end
 end

@@ -97,7 +97,8 @@ RSpec.describe "the end of the process" do
       [[false, false], :released, :released]
     ]
   }.each do |what, (source, expected)|
-    it what do
+    # Without room, what Ruby calls has no way to the pointer.
+    it what, room: what.start_with?("leaves a pointer NULL") do
       expect(run_ruby(source)).to have_attributes(quiet?: true, events: expected)
     end
   end

@@ -113,6 +113,17 @@ RSpec.describe "a family of pointers whose parent frees its child" do
       expect(log.last).to eq [:released, :parent]
     end
 
+    it "keeps the parents of all that it owns, itself of a class that is frozen" do
+      log = in_child do |events|
+        owner = Class.new.freeze.new
+        out_of_reach { 3.times { attach(events, owner) } }
+        full_gc
+        events << owner.frozen?
+      end
+      expect(log.first).to be false
+      expect(log.count([:released, :parent])).to be 3
+    end
+
     it "lets go of a parent that refers to the owner" do
       owned = Class.new { attr_accessor :parent }
       log = in_child do |events|

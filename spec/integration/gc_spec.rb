@@ -81,7 +81,7 @@ RSpec.describe "garbage collection of SafePointers" do
     end
 
     # Made so for the same reason.
-    it "releases one that dies alone in a fork" do
+    it "releases one that dies alone in a fork", :room do
       log = in_child do |events|
         pointers = []
         out_of_reach { names.each { |name| pointers << Handle.new(events.raw(name)) } }

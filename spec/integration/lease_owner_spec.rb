@@ -52,6 +52,17 @@ RSpec.describe "a lease" do
         expect(log).to eq [:released, :collected]
       end
 
+      it "ends with the process, #{which}, like that of another one" do
+        log = in_child do |events|
+          parent = Handle.new(events.raw(:parent))
+          @alive_at_exit = Handle.new(events.raw(:child), parent: parent)
+          @fibers = Array.new(2) { abandon(@alive_at_exit) }
+          ask.call(@alive_at_exit)
+          events << @alive_at_exit.freed?
+        end
+        expect(log).to eq [false, %i[released child], %i[released parent]]
+      end
+
       it "ends with the process, #{which}" do
         log = in_child do |events|
           @alive_at_exit = Handle.new(events.raw)

@@ -12,6 +12,22 @@ RSpec.describe "require \"safe_pointer\"" do
     expect(files.reject { |file| Ripper.sexp(File.read(file, encoding: "UTF-8")) }).to be_empty
   end
 
+  it "says on which Ruby it runs, on any other one" do
+    child = run_ruby(<<~RUBY)
+      $LOADED_FEATURES.reject! { |path| path.end_with?("/safe_pointer/extension.rb") }
+      Object.send(:remove_const, :RUBY_ENGINE)
+      RUBY_ENGINE = "other"
+      begin
+        require "safe_pointer/extension"
+      rescue LoadError => error
+        events << error.message
+      end
+    RUBY
+    expect(child.events).to eq [
+      "safe_pointer runs on CRuby only, as its extension is made for that. This is other."
+    ]
+  end
+
   # Other threads go on while the gem is loaded.
   it "lets another thread fork at every moment" do
     program = <<~'RUBY'

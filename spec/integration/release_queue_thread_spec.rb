@@ -93,6 +93,47 @@ RSpec.describe "a release queue with a thread of its own" do
     expect(log).to eq [:released, true]
   end
 
+  {
+    "" => ["", "safe_pointer: the thread of a release queue ended with SystemExit\n"],
+    ", where warnings are errors" => ["def Warning.warn(*, **) = raise(IOError)", ""]
+  }.each do |where, (before, said)|
+    it "goes on with the next release after one that exits, and says so#{where}" do
+      child = run_ruby(<<~RUBY)
+        #{before}
+        QUEUE = SafePointer::ReleaseQueue.new(thread: true)
+        DONE = Thread::Queue.new
+        EXITING = ->(raw) { [Oracle.free(raw), exit] }
+        NEXT = ->(raw) { [Oracle.free(raw), DONE << true] }
+        [EXITING, NEXT].each do |release|
+          out_of_reach { SafePointer.new(Oracle.create, release, release_queue: QUEUE) }
+          full_gc
+        end
+        events << DONE.pop
+      RUBY
+      expect(child).to have_attributes(events: [:released, :released, true], stderr: said)
+    end
+  end
+
+  { "while the threads of others get their signals" => %i[call signal], "in its signal" => %i[c_return closed?] }
+    .each do |moment, (event, name)|
+      it "is done without where it is closed #{moment}" do
+        log = in_child do |events|
+          queues = Array.new(2) { SafePointer::ReleaseQueue.new(thread: true) }
+          types = queues.map { |queue| Class.new(Handle) { release_queue queue } }
+          signals = TracePoint.new(event) do |call|
+            next unless call.method_id == name && Thread.current == Thread.main
+
+            signals.disable
+            queues.each(&:close)
+          end
+          out_of_reach { types.each { |type| type.new(events.raw) } }
+          signals.enable { full_gc }
+          Thread.pass while Oracle.live.positive?
+        end
+        expect(log).to eq %i[released released]
+      end
+    end
+
   describe "in a release," do
     # Runs a release that does this, and goes on when it is done.
     def released_after(work, before: "", after: "DONE.pop")

@@ -140,6 +140,15 @@ RSpec.describe "require \"safe_pointer/auto_pointer\"" do
       ["$struct = Class.new(FFI::Struct) { layout :x, :int }.new($pointer)", [true, false], [:released], [:released]],
     "a frozen one" => ["$pointer.freeze", [true, false], [:released], [:released]],
     "a frozen one that is freed" => ["$pointer.freeze.free", [false, true], [], []],
+    "one whose releaser is frozen" =>
+      ["$pointer.instance_variable_get(:@releaser).freeze", [true, false], [:released], [:released]],
+    "one whose releaser is frozen, and not to release" => [
+      "$pointer.autorelease = false; $pointer.instance_variable_get(:@releaser).freeze", [false, false], [:released], []
+    ],
+    "one with another @releaser" => [
+      "$pointer.free; ObjectSpace.undefine_finalizer($pointer); $pointer.instance_variable_set(:@releaser, Object.new)",
+      [false, false], [], []
+    ],
     "one whose releaser's pointer is wiped" =>
       ["$pointer.instance_variable_get(:@releaser).instance_variable_set(:@ptr, nil)", [false, true], [], []],
     "one that was never initialized" => ["$pointer.free; $pointer = Plain.allocate", [false, false], [], []],
@@ -178,6 +187,38 @@ RSpec.describe "require \"safe_pointer/auto_pointer\"" do
       events << [first == first.itself, first == second, first == nil, first == FFI::Pointer::NULL]
     RUBY
     expect(log).to eq [:released, :released, [[true, true, 0]] * 2, [true, false, false, false]]
+  end
+
+  it "has the releasers of ffi answer for what theirs know" do
+    log = log_of(<<~RUBY)
+      pointer = FFI::AutoPointer.new(events.raw, ->(_) { events << :replaced })
+      releaser = pointer.instance_variable_get(:@releaser)
+      require "safe_pointer/auto_pointer"
+      events << (releaser.instance_variable_get(:@ptr).address == pointer.address)
+      events << releaser.instance_variable_set(:@proc, Oracle.method(:free)).name
+      events << (releaser.instance_variable_get(:@proc) == Oracle.method(:free))
+      pointer.free
+    RUBY
+    expect(log).to eq [true, :free, true, :released]
+  end
+
+  # It is asked whether it has another method `release`.
+  it "gives a releaser one successor where it asks for that while it gets it" do
+    log = log_of(<<~RUBY)
+      pointer = FFI::AutoPointer.new(events.raw, Oracle.method(:free))
+      asks = true
+      pointer.instance_variable_get(:@releaser).define_singleton_method(:method) do |name|
+        if asks
+          asks = false
+          events << autorelease
+        end
+        super(name)
+      end
+      require "safe_pointer/auto_pointer"
+      2.times { pointer.free }
+      events << pointer.freed?
+    RUBY
+    expect(log).to eq [true, :released, true]
   end
 
   it "has a frozen pointer collected" do
@@ -278,6 +319,21 @@ RSpec.describe "require \"safe_pointer/auto_pointer\"" do
       expect(log_of("#{code}#{require_it}#{use}")).to eq [:released, true]
       expect(log_of("#{require_it}#{code}#{use}")).to eq [:released, true]
     end
+  end
+
+  it "says of a frozen singleton class that its free is not guarded" do
+    child = run_ruby(<<~RUBY)
+      $pointer = FFI::AutoPointer.new(events.raw, Oracle.method(:free))
+      class << $pointer
+        def free = super
+        freeze
+      end
+      require "safe_pointer/auto_pointer"
+      2.times { $pointer.free }
+    RUBY
+    expect(child.events).to eq [:released]
+    warning = "the singleton class of a FFI::AutoPointer is frozen: its free is not guarded"
+    expect(child.stderr).to eq "safe_pointer: #{warning}\n"
   end
 
   # Nothing can be put into a frozen class.

@@ -65,6 +65,77 @@ RSpec.describe "require \"safe_pointer/auto_pointer\" while pointers are in use"
   moments = GCLevel::CURRENT == "stress" ? 30 : 1_500
   tried = GCLevel::CURRENT == "stress" ? kinds.slice("a callable", "a free of its own") : kinds
 
+  # Has `deed` done when the replacement calls this method of the extension.
+  def at(method, deed)
+    <<~RUBY
+      step = TracePoint.new(:c_call) do |call|
+        next unless call.method_id == :#{method}
+
+        step.disable
+        #{deed}
+      end
+      step.enable { require "safe_pointer/auto_pointer" }
+    RUBY
+  end
+
+  it "what is freed by ffi's method while that is replaced is released once, its releaser frozen" do
+    log = log_of(<<~RUBY)
+      #{classes}
+      pointer = Plain.new(events.raw)
+      pointer.instance_variable_get(:@releaser).freeze
+      #{at(:begin_replacement, "(pointer.free rescue events << $!.class)")}
+      2.times { pointer.free }
+      events << pointer.freed?
+    RUBY
+    expect(log).to eq [:released, FrozenError, true]
+  end
+
+  it "what is made by ffi's constructor with an allocator of ours is released once" do
+    log = log_of(<<~RUBY)
+      #{classes}
+      #{at(:install_constructor, "KEPT = [Plain.new(events.raw(:freed)), Plain.new(events.raw(:kept))]")}
+      2.times { KEPT.first.free }
+      events << KEPT.map(&:freed?)
+    RUBY
+    expect(log).to eq [%i[released freed], [true, false], %i[released kept]]
+  end
+
+  # A stack refers to both of them, and has one call.
+  [false, true].each do |frozen|
+    it "a thread that frees one of two that it has, releases each once#{", where they are frozen" if frozen}" do
+      log = log_of(<<~RUBY)
+        BEGUN, DONE = Array.new(2) { Thread::Queue.new }
+        release = lambda do |raw|
+          BEGUN << true
+          DONE.pop
+          Oracle.free(raw)
+        end
+        pointers = %i[one other].map { |name| FFI::AutoPointer.new(events.raw(name), release) }
+        thread = Thread.new do
+          one, other = pointers.map { |pointer| pointer.instance_variable_get(:@releaser) }
+          [one, other].each(&:freeze) if #{frozen}
+          begin
+            one.free
+          rescue FrozenError
+            events << :frozen
+          end
+          other.autorelease
+        end
+        BEGUN.pop
+        require "safe_pointer/auto_pointer"
+        events << pointers.last.freed?
+        2.times { DONE << true }
+        thread.join
+        2.times { pointers.each(&:free) }
+        events << pointers.map(&:freed?)
+      RUBY
+      # Of a frozen one ffi does not note that it has released, so it may be that already.
+      expect(log - [:frozen, *([%i[released other]] if frozen)]).to eq [
+        false, %i[released one], *([%i[released other]] unless frozen), [true, true]
+      ]
+    end
+  end
+
   tried.each do |kind, type|
     [*deeds, *(deeds_of_pointers unless type == "Managed")].each do |what, deed|
       it "another thread #{what} what has #{kind}, at every moment, and all is released once" do

@@ -56,6 +56,27 @@ RSpec.describe "a warning of what GC had to release" do
     expect(warned("NativeHandle.new(Oracle.create)", before)).to be_empty
   end
 
+  it "names the address of what a C function releases, where nobody watched when the pointer was made" do
+    child = run_ruby(<<~RUBY)
+      require "support/native_handle"
+      raw = Oracle.create
+      events << raw.address.to_s(16)
+      out_of_reach { NativeHandle.new(raw) }
+      SafePointer.warnings[:freed_by_gc] = true
+      full_gc
+    RUBY
+    expect(child.stderr).to match(/: a pointer to 0x0*#{child.events.first} was freed by GC, not by you/)
+    expect(child.events.drop(1)).to eq [:released]
+  end
+
+  it "is not given of what has no address" do
+    child = run_ruby(<<~RUBY)
+      SafePointer.warnings[:second_owner] = true
+      2.times { SafePointer::Releaser.new(:held, ->(held) { events << held }).free }
+    RUBY
+    expect(child).to have_attributes(quiet?: true, events: %i[held held])
+  end
+
   it "loses no interrupt that comes while it is given" do
     child = run_ruby(<<~RUBY)
       QUEUE = SafePointer::ReleaseQueue.new

@@ -87,6 +87,16 @@ Parity.describe "the instance variable @releaser" do
     end
   end
 
+  %i[instance_eval instance_exec].each do |name|
+    it "is read by a block that #{name} is given" do
+      log = log_of do |events, base|
+        pointer = handle(base).new(events.raw)
+        events << pointer.public_send(name) { @releaser.free } << pointer.free
+      end
+      expect(log).to eq [:released, nil, nil]
+    end
+  end
+
   it "is there from the start" do
     log = log_of do |events, base|
       pointer = handle(base).new(events.raw)

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 # What a fresh interpreter started by Child.ruby begins with.
+require_relative "unknown_ffi" if ENV.key?("UNKNOWN_FFI")
 require "ffi"
 require "safe_pointer"
 

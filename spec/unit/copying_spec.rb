@@ -45,6 +45,23 @@ RSpec.describe "copying a SafePointer" do
     end
   end
 
+  %i[dup clone].each do |name|
+    it "is refused by Object's #{name}, bound to the pointer, and the copy has no finalizer" do
+      log = in_child do |events|
+        copy = Object.instance_method(name)
+        out_of_reach do
+          pointer = Handle.new(events.raw)
+          ObjectSpace.define_finalizer(pointer, ->(_) { events << :finalized })
+          (copy.bind_call(pointer) rescue events << $!.message)
+        end
+        full_gc
+        events << :collected
+      end
+      expect(log.first).to eq "cannot duplicate SafePointer"
+      expect(log.drop(1)).to contain_exactly(:finalized, :released, :collected)
+    end
+  end
+
   it "is refused by Marshal.dump" do
     expect { Marshal.dump(Handle.new(Oracle.create)) }.to raise_error(TypeError)
     expect { Marshal.dump([Handle.new(Oracle.create).tap(&:free)]) }.to raise_error(TypeError)

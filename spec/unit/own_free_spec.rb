@@ -104,6 +104,35 @@ RSpec.describe "a free of one's own" do
     expect(log).to eq [:released, :freed]
   end
 
+  # What it does with its @releaser.
+  {
+    "gives it to its releaser twice" => [->(releaser, raw) { 2.times { releaser.release(raw) } }, [:released]],
+    "gives it to its releaser, which has nothing to call" => [
+      lambda { |releaser, raw|
+        releaser.instance_variable_set(:@proc, nil)
+        releaser.release(raw)
+      }, []
+    ],
+    "calls its releaser, which it has kept from releasing" => [
+      lambda { |releaser, _|
+        releaser.autorelease = false
+        releaser.call
+      }, []
+    ],
+    "calls its releaser twice" => [->(releaser, _) { 2.times { releaser.call } }, [:released]]
+  }.each do |what, (way, released)|
+    it "#{what}, and that is its release" do
+      log = in_child do |events|
+        raw = events.raw
+        type = Class.new(SafePointer) { define_method(:free) { way.call(instance_variable_get(:@releaser), raw) } }
+        pointer = type.new(raw, Oracle.method(:free))
+        2.times { pointer.free }
+        events << [pointer.freed?, pointer.null?]
+      end
+      expect(log).to eq [*released, [true, true]]
+    end
+  end
+
   it "returns nil at once when it calls itself" do
     log = in_child do |events|
       type = handle_type do

@@ -165,7 +165,7 @@ RSpec.describe "release_with" do
         type.tap { type.define_singleton_method(:release, release) }
       }
     }.each do |what, change|
-      it "#{what}, without any Ruby" do
+      it "#{what}, without any Ruby", :room do
         log = in_child do |events|
           pointer = change.call(Class.new(SafePointer) { release_with Oracle, :free }).new(events.raw)
           events << ruby_calls { pointer.free }

@@ -55,9 +55,17 @@ RSpec.describe SafePointer::Releaser, ".new" do
     expect(handed).to match [be(raw)]
   end
 
+  it "takes a block" do
+    handed = []
+    raw = Oracle.create
+    SafePointer::Releaser.new(raw) { |given| handed << given }.free
+    expect(handed).to match [be(raw)]
+  end
+
   it "refuses what is no pointer, or cannot be called" do
     expect { SafePointer::Releaser.new(nil, Oracle.method(:free)) }.to raise_error(TypeError)
     expect { SafePointer::Releaser.new(Oracle.create, 42) }.to raise_error(RuntimeError, "proc must be callable")
+    expect { SafePointer::Releaser.new(Oracle.create) }.to raise_error(RuntimeError, "proc must be callable")
     expect { SafePointer::Releaser.new }.to raise_error(ArgumentError)
   end
 

@@ -46,3 +46,18 @@ RSpec.describe "a pointer with a singleton class" do
     expect(log).to eq [[:created, "Texture"], [:detached, "Texture"], "Texture#detach: "]
   end
 end
+
+RSpec.describe "the singleton class of a pointer class" do
+  %i[include prepend].each do |put|
+    it "has the release guarded that comes to it by #{put}" do
+      log = in_child do |events|
+        type = Class.new(SafePointer)
+        pointer = type.new(events.raw, Oracle.method(:free))
+        type.singleton_class.public_send(put, Module.new { def release(raw) = Oracle.free(raw) })
+        2.times { type.release(pointer) }
+        events << pointer.freed?
+      end
+      expect(log).to eq [:released, true]
+    end
+  end
+end

@@ -49,7 +49,7 @@ RSpec.describe ObjectSpace, ".undefine_finalizer" do
     end
   end
 
-  it "lets the parent of a disowned pointer go at exit" do
+  it "lets the parent of a disowned pointer go at exit", :room do
     log = in_child do |events|
       parent = Handle.new(events.raw(:parent))
       @child = Handle.new(events.raw(:child), parent: parent)

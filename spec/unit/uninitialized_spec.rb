@@ -24,6 +24,12 @@ RSpec.describe "a SafePointer without its initialize" do
         expect(make.call.inspect).to be_a String
       end
 
+      it "answers for each of its variables" do
+        pointer = make.call
+        pointer.instance_variable_set(:@other, :other)
+        expect(%i[@releaser @other @none].map { |name| pointer.instance_variable_get(name) }).to eq [nil, :other, nil]
+      end
+
       it "refuses autorelease=" do
         pointer = make.call
         expect { pointer.autorelease = true }.to raise_error(RuntimeError, /autorelease=/)

@@ -63,10 +63,10 @@ pub fn peek<'a>(ruby: &Ruby, pointer: Value) -> Result<Holder<'a>, Error> {
             Held::Nothing => None,
             Held::Object(held) => data::wrapped(held),
             Held::Address(address) => {
-                return Ok(match (NativeRelease::at(address), slot.native()) {
-                    (Some(release), Some(slot)) => Holder::Native(release, slot),
-                    _ => Holder::Nothing,
-                });
+                let native = NativeRelease::at(address).zip(slot.native());
+                return Ok(native.map_or(Holder::Nothing, |(release, slot)| {
+                    Holder::Native(release, slot)
+                }));
             }
         },
     };

@@ -55,19 +55,21 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     let needs_no_releaser =
         callable.is_none_or(|callable| !callable.to_bool()) && options.are_default();
     if let Some(native) = info.native.filter(|_| needs_no_releaser) {
-        if attachment::has_room(rb_self) && ffi::pointer::is_address(ruby, pointer)? {
+        let is_address = attachment::has_room(rb_self) && ffi::pointer::is_address(ruby, pointer)?;
+        // NULL is never released, which takes a releaser that knows.
+        let address = match is_address {
+            true => ffi::pointer::address(ruby, pointer)?,
+            false => 0,
+        };
+        if address != 0 {
             let type_size = ffi::pointer::type_size(ruby, pointer)?;
-            let address = ffi::pointer::address(ruby, pointer)?;
-            // NULL is never released, which takes a releaser that knows.
-            if address != 0 {
-                // The address alone: the wrapped object is not needed again.
-                if !attachment::attach_native(ruby, rb_self, native, address)? {
-                    return already_initialized(ruby, rb_self);
-                }
-                let pointed = point(ruby, rb_self, info, type_size, Target::Address(address));
-                finish_native(ruby, rb_self, address, pointed)?;
-                return look_again(ruby, rb_self, changes);
+            // The address alone: the wrapped object is not needed again.
+            if !attachment::attach_native(ruby, rb_self, native, address)? {
+                return already_initialized(ruby, rb_self);
             }
+            let pointed = point(ruby, rb_self, info, type_size, Target::Address(address));
+            finish_native(ruby, rb_self, address, pointed)?;
+            return look_again(ruby, rb_self, changes);
         }
     }
     let (callable, message) = release_callable(ruby, class, callable, info)?;
@@ -133,10 +135,9 @@ fn finish_native(
     };
     errors::and(made, given_up)?;
     match holder::peek(ruby, rb_self)? {
-        Holder::Native(_, slot) if slot.state.is_alive() => Ok(()),
+        Holder::Native(_, slot) if !slot.state.is_alive() => ffi::pointer::set_null(ruby, rb_self),
         Holder::Releaser(releaser) => null_if_released(ruby, rb_self, releaser),
-        Holder::Native(..) => ffi::pointer::set_null(ruby, rb_self),
-        Holder::Nothing => Ok(()),
+        Holder::Native(..) | Holder::Nothing => Ok(()),
     }
 }
 

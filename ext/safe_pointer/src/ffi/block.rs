@@ -172,11 +172,9 @@ impl Slot {
     }
 
     fn native_part<'a>(&self) -> Option<&'a Native> {
-        if !self.native {
-            return None;
-        }
         // SAFETY: as in `plain`; the longer part is there, as `native` says.
-        Some(unsafe { self.part.cast::<Native>().as_ref() })
+        let native = || unsafe { self.part.cast::<Native>().as_ref() };
+        self.native.then(native)
     }
 
     /// Whether [`hold_address`](Self::hold_address) can be done.

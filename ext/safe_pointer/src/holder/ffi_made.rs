@@ -34,14 +34,36 @@ static AUTORELEASE: HiddenVariable = HiddenVariable::new("@autorelease");
 static CLAIMED: HiddenVariable = HiddenVariable::new("safe_pointer_claimed");
 static SUCCESSOR: HiddenVariable = HiddenVariable::new("safe_pointer_successor");
 
-/// A releaser of ffi's that is frozen, and can be given no variable.
+/// A releaser of ffi's that is frozen, and can be given no variable: what those above would have.
 struct Frozen {
     old: Opaque<Value>,
-    successor: Opaque<Obj<Releaser>>,
+    claimed: Option<bool>,
+    successor: Option<Opaque<Obj<Releaser>>>,
 }
 
 /// Kept for ever: they were all made before AutoPointer was replaced.
 static FROZEN: Mutex<Vec<Frozen>> = Mutex::new(vec![]);
+
+/// Calls `body` with what stands for the variables of `old`, which is frozen. No Ruby runs meanwhile.
+fn with_frozen<T>(ruby: &Ruby, old: Value, body: impl FnOnce(&mut Frozen) -> T) -> T {
+    let is_old = |one: &Frozen| ruby.get_inner(one.old).as_raw() == old.as_raw();
+    let lock = || FROZEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = lock().iter().position(is_old);
+    if known.is_none() {
+        ruby.gc_register_mark_object(old);
+    }
+    let mut frozen = lock();
+    let index = known.unwrap_or_else(|| {
+        frozen.push(Frozen {
+            old: old.into(),
+            // It may have been frozen later.
+            claimed: CLAIMED.get(old).map(Value::to_bool),
+            successor: None,
+        });
+        frozen.len() - 1
+    });
+    body(&mut frozen[index])
+}
 
 /// From here on releasers of ffi's get successors, and none begins a release by itself.
 pub fn begin() {
@@ -51,18 +73,25 @@ pub fn begin() {
 /// Has ffi's own methods release what `old`, a releaser of ffi's, is of. Returns `false` where that has been claimed, or
 /// is its successor's to do. No Ruby runs meanwhile.
 pub fn claim(ruby: &Ruby, old: Value, is_sure: bool) -> Result<bool, Error> {
-    if BEGUN.load(Relaxed) || CLAIMED.get(old).is_some() {
+    if BEGUN.load(Relaxed) || claimed(ruby, old).is_some() {
         return Ok(false);
     }
-    if !old.is_frozen() {
-        let claimed = if is_sure {
-            ruby.qtrue().as_value()
-        } else {
-            ruby.qfalse().as_value()
-        };
-        CLAIMED.set(old, claimed)?;
+    let claimed = match is_sure {
+        true => ruby.qtrue().as_value(),
+        false => ruby.qfalse().as_value(),
+    };
+    match old.is_frozen() {
+        true => with_frozen(ruby, old, |frozen| frozen.claimed = Some(is_sure)),
+        false => CLAIMED.set(old, claimed)?,
     }
     Ok(true)
+}
+
+fn claimed(ruby: &Ruby, old: Value) -> Option<bool> {
+    match old.is_frozen() {
+        true => with_frozen(ruby, old, |frozen| frozen.claimed),
+        false => CLAIMED.get(old).map(Value::to_bool),
+    }
 }
 
 /// What answers for `old`, a releaser of ffi's: its successor, or as long as ffi's own methods release, one that is
@@ -73,40 +102,50 @@ pub fn successor(
     class: RClass,
     is_dead: bool,
 ) -> Result<Option<Obj<Releaser>>, Error> {
-    if !BEGUN.load(Relaxed) {
-        return Ok(None);
+    match BEGUN.load(Relaxed) {
+        true => find_successor(ruby, old, class, is_dead).map(Some),
+        false => Ok(None),
     }
+}
+
+/// The same, once there are some.
+fn find_successor(
+    ruby: &Ruby,
+    old: Value,
+    class: RClass,
+    is_dead: bool,
+) -> Result<Obj<Releaser>, Error> {
     loop {
         if let Some(releaser) = known(ruby, old) {
-            return Ok(Some(releaser));
+            return Ok(releaser);
         }
         let (held, callable) = (PTR.get(old), PROC.get(old));
         let releaser = make(ruby, old, class, held, callable)?;
         if held.is_some() && is_under_way(ruby, old, is_dead)? {
             let _ = releaser.state().claim(Trigger::Free);
             releaser.state().claim_call();
-            return Ok(Some(releaser));
+            return Ok(releaser);
         }
         // No Ruby runs from here on. Another thread may have been here, or in the release.
         let unchanged = is_same(held, PTR.get(old)) && is_same(callable, PROC.get(old));
         if unchanged && known(ruby, old).is_none() {
             succeed(ruby, old, releaser)?;
-            return Ok(Some(releaser));
+            return Ok(releaser);
         }
     }
 }
 
 /// Whether ffi's own `free` is still releasing. It says so when it has ended, unless it has raised.
 fn is_under_way(ruby: &Ruby, old: Value, is_dead: bool) -> Result<bool, Error> {
-    let Some(claimed) = CLAIMED.get(old) else {
+    let Some(is_sure) = claimed(ruby, old) else {
         return Ok(false);
     };
-    let is_sure = claimed.to_bool();
     // What is freed is alive.
     if (is_sure || !is_dead) && replacement(ruby)?.funcall("under_way?", (old,))? {
         return Ok(true);
     }
-    if !is_sure {
+    // One that is frozen does not say when it has ended.
+    if !is_sure && !old.is_frozen() {
         CLAIMED.remove(old)?;
     }
     Ok(false)
@@ -116,13 +155,10 @@ fn known(ruby: &Ruby, old: Value) -> Option<Obj<Releaser>> {
     if let Some(releaser) = SUCCESSOR.get(old) {
         return data::wrapped(releaser);
     }
-    if !old.is_frozen() {
-        return None;
-    }
-    let frozen = FROZEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut frozen = frozen.iter();
-    let found = frozen.find(|one| ruby.get_inner(one.old).as_raw() == old.as_raw());
-    found.map(|one| ruby.get_inner(one.successor))
+    let successor = old
+        .is_frozen()
+        .then(|| with_frozen(ruby, old, |frozen| frozen.successor));
+    Some(ruby.get_inner(successor??))
 }
 
 fn is_same(one: Option<Value>, other: Option<Value>) -> bool {
@@ -155,19 +191,14 @@ fn make(
 fn succeed(ruby: &Ruby, old: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
     match old.is_frozen() {
         true => {
-            ruby.gc_register_mark_object(old);
             ruby.gc_register_mark_object(releaser);
-            let mut frozen = FROZEN.lock().unwrap_or_else(PoisonError::into_inner);
-            frozen.push(Frozen {
-                old: old.into(),
-                successor: releaser.into(),
-            });
+            with_frozen(ruby, old, |frozen| frozen.successor = Some(releaser.into()));
         }
         false => SUCCESSOR.set(old, releaser.as_value())?,
     }
     let state = releaser.state();
     // Once it was claimed, it was released, or has raised.
-    if PTR.get(old).is_none() || CLAIMED.get(old).is_some() {
+    if PTR.get(old).is_none() || claimed(ruby, old).is_some() {
         let _ = state.claim(Trigger::Free);
         state.finish();
         releaser.let_go(ruby);
@@ -197,9 +228,7 @@ pub fn take_over(ruby: &Ruby, pointer: Value) -> Result<Option<Obj<Releaser>>, E
         return Ok(None);
     }
     let class = class_of(pointer);
-    let Some(releaser) = successor(ruby, old, class, false)? else {
-        return Ok(None);
-    };
+    let releaser = find_successor(ruby, old, class, false)?;
     Releaser::know_owner(ruby, releaser, pointer)?;
     // No Ruby runs until it is attached. What ffi's own methods are releasing gets its successor later.
     if known(ruby, old).is_none_or(|known| known.as_raw() != releaser.as_raw()) {

@@ -13,10 +13,8 @@ pub static VISIBLE_RELEASER: HiddenVariable = HiddenVariable::new("@releaser");
 
 /// Has `pointer` have no releaser any more, if it is this one.
 pub fn remove(pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    match get(pointer) {
-        Some(found) if found.as_raw() == releaser.as_raw() => RELEASER.remove(pointer),
-        _ => Ok(()),
-    }
+    let found = get(pointer).filter(|found| found.as_raw() == releaser.as_raw());
+    found.map_or(Ok(()), |_| RELEASER.remove(pointer))
 }
 
 /// The releaser of `pointer`.

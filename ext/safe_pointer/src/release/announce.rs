@@ -1,6 +1,6 @@
 //! Notifies observers of what becomes of pointers.
 
-use magnus::{Error, RClass, Ruby, Value, prelude::*, typed_data::Obj};
+use magnus::{Error, RClass, Ruby, TryConvert, Value, prelude::*, typed_data::Obj};
 
 use crate::{
     holder::{self, Holder, origin},
@@ -28,10 +28,9 @@ pub fn made(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
 fn notify_made(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
     // First, as it ends with the release, which may come while Ruby runs.
     let second = owners::add(releaser.address()).then(|| releaser.as_value());
-    if let Some(class) = RClass::from_value(releaser.pointer_class(ruby)) {
-        if let Some(origin) = events::origin(ruby, class, releaser.address(), false)? {
-            Releaser::set_origin(releaser, origin);
-        }
+    let class = RClass::try_convert(releaser.pointer_class(ruby))?;
+    if let Some(origin) = events::origin(ruby, class, releaser.address(), false)? {
+        Releaser::set_origin(releaser, origin);
     }
     events::created(ruby, &releaser.subject(ruby), second)
 }

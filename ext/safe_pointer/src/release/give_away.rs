@@ -29,13 +29,11 @@ pub fn detach(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<Option<Value>, Err
 /// Gives up `pointer`, whose construction has failed: what was to be released stays with who has tried.
 pub fn give_up(ruby: &Ruby, pointer: Value) -> Result<(), Error> {
     match holder::peek(ruby, pointer)? {
-        Holder::Native(_, slot) => {
-            if slot.state.detach() {
-                announce::count_native_detached(slot.address);
-            }
+        Holder::Native(_, slot) if slot.state.detach() => {
+            announce::count_native_detached(slot.address);
             Ok(())
         }
         Holder::Releaser(releaser) => detach(ruby, releaser).map(drop),
-        Holder::Nothing => Ok(()),
+        Holder::Native(..) | Holder::Nothing => Ok(()),
     }
 }

@@ -30,11 +30,13 @@ pub fn release(
     };
     let ending = Ending::new(cause, &Ok(()));
     // The function may have called Ruby, and that have had a releaser take over the state.
-    if slot.state.is_detached() {
-        if let Holder::Releaser(releaser) = holder::peek(ruby, pointer)? {
-            end::finish(ruby, releaser, Some(pointer), ending, Occasion::Child)?;
-            return Ok(true);
-        }
+    let heir = match slot.state.is_detached() {
+        true => holder::peek(ruby, pointer)?,
+        false => Holder::Nothing,
+    };
+    if let Holder::Releaser(heir) = heir {
+        end::finish(ruby, heir, Some(pointer), ending, Occasion::Child)?;
+        return Ok(true);
     }
     announce::count_native_released(slot.address, ending);
     let place = slot.place.take();

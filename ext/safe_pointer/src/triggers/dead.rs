@@ -31,21 +31,23 @@ use crate::{
 /// The pointer is being swept: has what is due carried out. Nothing of Ruby's is called here.
 pub fn swept(pointer: Swept) {
     let mut place = pointer.place;
-    if let (Held::Address(held), Some((state, address))) = (pointer.held, pointer.native) {
-        if let Some(release) = NativeRelease::at(held) {
-            match state.claim(Trigger::Finalizer) {
-                // Ruby frees what is left after the last finalizers.
-                Claim::Won if finalizer::is_over() => call::native(release.function, address),
-                Claim::Won => release.jobs.push(Job::Native {
-                    function: release.function,
-                    address,
-                    origin: place.take(),
-                }),
-                Claim::Deferred | Claim::Refused if state.is_owned() => {
-                    announce::count_native_detached(address);
-                }
-                Claim::Deferred | Claim::Refused => {}
+    let native = match pointer.held {
+        Held::Address(held) => NativeRelease::at(held).zip(pointer.native),
+        Held::Object(_) | Held::Nothing => None,
+    };
+    if let Some((release, (state, address))) = native {
+        match state.claim(Trigger::Finalizer) {
+            // Ruby frees what is left after the last finalizers.
+            Claim::Won if finalizer::is_over() => call::native(release.function, address),
+            Claim::Won => release.jobs.push(Job::Native {
+                function: release.function,
+                address,
+                origin: place.take(),
+            }),
+            Claim::Deferred | Claim::Refused if state.is_owned() => {
+                announce::count_native_detached(address);
             }
+            Claim::Deferred | Claim::Refused => {}
         }
     }
     if let Some(place) = place.filter(|_| !finalizer::is_over()) {
@@ -66,7 +68,8 @@ pub fn drain(ruby: &Ruby, jobs: &Jobs, max: usize, occasion: Occasion) -> Result
     let _releasing = fiber::enter_release();
     for _ in 0..jobs.len().min(max) {
         let Some(job) = jobs.pop() else { break };
-        match occasion.settle(ruby, carry_out(ruby, job, occasion)) {
+        let result = carry_out(ruby, job, occasion).unwrap_or(Ok(false));
+        match occasion.settle(ruby, result) {
             Ok(is_release) => released += usize::from(is_release),
             Err(error) if occasion == Occasion::Finalizer => {
                 first_error.get_or_insert(error);
@@ -77,32 +80,24 @@ pub fn drain(ruby: &Ruby, jobs: &Jobs, max: usize, occasion: Occasion) -> Result
     first_error.map_or(Ok(released), Err)
 }
 
-/// Returns whether the job was a release.
-fn carry_out(ruby: &Ruby, job: Job, occasion: Occasion) -> Result<bool, Error> {
-    match job {
-        Job::Swept(place) => match registry::get(ruby, place).and_then(data::wrapped) {
-            Some(releaser) => release_kept(ruby, releaser, place),
-            None => Ok(false),
-        },
-        Job::Left(place) => match registry::take(ruby, place) {
-            Some(origin) => events::left(ruby, origin).map(|()| false),
-            None => Ok(false),
-        },
-        Job::Releaser(place) => match registry::get(ruby, place).and_then(data::wrapped) {
-            Some(releaser) => release_queued(ruby, releaser, place, occasion).map(|()| true),
-            None => Ok(false),
-        },
-        Job::Lease { place, fiber } => match registry::take(ruby, place).and_then(data::wrapped) {
-            Some(releaser) => {
-                lease::end_one(ruby, releaser, occasion, |lessee| lessee.fiber == fiber)
-                    .map(|()| false)
-            }
-            None => Ok(false),
-        },
-        Job::Loose(place) => match loose::take(ruby, place) {
-            Some(parent) => let_go(ruby, parent, occasion),
-            None => Ok(false),
-        },
+/// Returns whether the job was a release; nothing where what it was kept at its place for has been done already.
+fn carry_out(ruby: &Ruby, job: Job, occasion: Occasion) -> Option<Result<bool, Error>> {
+    Some(match job {
+        Job::Swept(place) => {
+            let releaser = data::wrapped(registry::get(ruby, place)?)?;
+            release_kept(ruby, releaser, place)
+        }
+        Job::Left(place) => events::left(ruby, registry::take(ruby, place)?).map(|()| false),
+        Job::Releaser(place) => {
+            let releaser = data::wrapped(registry::get(ruby, place)?)?;
+            release_queued(ruby, releaser, place, occasion).map(|()| true)
+        }
+        Job::Lease { place, fiber } => {
+            let releaser = data::wrapped(registry::take(ruby, place)?)?;
+            let ended = lease::end_one(ruby, releaser, occasion, |lessee| lessee.fiber == fiber);
+            ended.map(|()| false)
+        }
+        Job::Loose(place) => let_go(ruby, loose::take(ruby, place)?, occasion),
         Job::Native {
             function,
             address,
@@ -111,7 +106,7 @@ fn carry_out(ruby: &Ruby, job: Job, occasion: Occasion) -> Result<bool, Error> {
             let cause = Cause::of(Some(occasion));
             native::release_swept(ruby, function, address, origin, cause).map(|()| true)
         }
-    }
+    })
 }
 
 /// A child of `parent` is gone that was never released. Returns whether something else was thereby.
