@@ -61,18 +61,34 @@ class Child
   end
   private_class_method :start
 
+  # No threads: what one does as it ends may hold a lock of the system's or of AddressSanitizer's, which the next child
+  # would then have for ever.
   def self.once
     pipes = Array.new(3) { IO.pipe }
     pid = yield(*pipes.map(&:last))
     pipes.each { |_, writer| writer.close }
-    texts = pipes.map { |reader, _| Thread.new { reader.read } }
-    waiter = Process.detach(pid)
-    Process.kill(:KILL, pid) unless waiter.join(SECONDS)
-    new(*texts.map(&:value), waiter.value)
+    texts = read(pipes.map(&:first)) { Process.kill(:KILL, pid) }
+    new(*texts, Process.wait2(pid).last)
   ensure
     pipes.flatten.each(&:close)
   end
   private_class_method :once
+
+  # All that comes out of them. Calls the block where nothing does for too long.
+  def self.read(readers)
+    texts = readers.to_h { |reader| [reader, String.new] }
+    rest = readers
+    until rest.empty?
+      ready, = IO.select(rest, nil, nil, SECONDS)
+      next yield unless ready
+
+      chunks = ready.to_h { |reader| [reader, reader.read_nonblock(1 << 16, exception: false)] }
+      chunks.each { |reader, chunk| texts[reader] << chunk if chunk.is_a?(String) }
+      rest -= chunks.select { |_, chunk| chunk.nil? }.keys
+    end
+    texts.values.map { |text| text.force_encoding(Encoding.default_external) }
+  end
+  private_class_method :read
 
   def initialize(log, stdout, stderr, status)
     @events = Events.parse(log)
