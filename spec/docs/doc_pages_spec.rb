@@ -100,7 +100,7 @@ RSpec.describe DocPages do
       pages = DocPages.of_gem(directory, root)
       pages.mend
       expect(pages.faults).to be_empty
-      expect(File.read(File.join(directory, "file.README.html")).scan("<table").size).to eq 2
+      expect(File.read(File.join(directory, "file.README.html")).scan("<table").size).to eq 3
       expect(File.read(File.join(directory, "file.performance.html")).scan("<table").size).to eq 4
     end
   end

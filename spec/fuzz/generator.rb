@@ -148,7 +148,7 @@ module Fuzz
     def trap_do_arguments = @around.empty? ? {} : nil
     def stress_do_arguments = {}
     # It stops a thread, whichever of its fibers runs then.
-    def timeout_arguments = @around.include?(:fiber) ? nil : { seconds: (1 + @random.rand(20)) / 5000.0 }
+    def timeout_arguments = @around.intersect?(%i[fiber timeout]) ? nil : { seconds: (1 + @random.rand(20)) / 5000.0 }
     def schedule_arguments = {}
     def few_files_arguments = @around.intersect?(%i[thread schedule]) ? nil : {}
     def deep_arguments = { left: 1 + @random.rand(80) }

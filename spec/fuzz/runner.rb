@@ -106,7 +106,7 @@ module Fuzz
       double = errors[/^oracle: .*/]
       return released_twice(run.program, log, double) if double
       return [] if errors.match?(RUBYS_OWN)
-      return [Model::Fault.new(:crash, "#{status}: #{errors.lines.first}")] unless ended_well?(run.program, status)
+      return [Model::Fault.new(:crash, "#{status}: #{errors.lines.first}")] unless ended_well?(run.program, errors, status)
 
       main, forks = split(log)
       [*Model.new(run.program).follow(main, forks).faults, *said(run.program, errors)]
@@ -128,8 +128,10 @@ module Fuzz
       unguarded ? [] : [Model::Fault.new(:released_twice, message)]
     end
 
-    def ended_well?(program, status)
-      status.success? || (status.termsig == Signal.list["INT"] && leaves?(program))
+    # A timeout stops the thread wherever it is by then.
+    def ended_well?(program, errors, status)
+      stopped = errors.include?("execution expired (Fuzz::Stop)") && program.all.any? { |step| step.operation == :timeout }
+      status.success? || stopped || (status.termsig == Signal.list["INT"] && leaves?(program))
     end
 
     def leaves?(program) = program.all.any? { |step| step.operation == :leave && step[:how] == :raise }

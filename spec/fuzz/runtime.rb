@@ -121,11 +121,10 @@ module Fuzz
       nil
     end
 
-    # Stops the block after that time.
+    # Stops the block after that time. What comes while a finalizer has interrupts wait may come later than that.
     def timeout(seconds, &block)
       Timeout.timeout(seconds, Stop, &block)
-      Thread.pass # what came while a finalizer had interrupts wait
-      nil
+      Thread.pass
     rescue Stop
       nil
     end
