@@ -49,7 +49,7 @@ module Fuzz
       private
 
       def table(titles, rows)
-        [titles, ["---", *Array.new(titles.size - 1) { "---:" }], *rows].map { |row| line(row) }.join("\n")
+        [line(titles), "|---|#{"---:|" * (titles.size - 1)}", *rows.map { |row| line(row) }].join("\n")
       end
 
       def line(row) = "| #{row.map { |cell| cell.is_a?(Integer) ? grouped(cell) : cell }.join(" | ")} |"
