@@ -39,6 +39,14 @@ RSpec.describe "release_with" do
     end
   end
 
+  it "does not ask the class for its text" do
+    type = Class.new(SafePointer) do
+      def self.to_s = raise(IOError)
+      release_with Oracle, :free
+    end
+    expect(freed_twice(type)).to eq [:released, [nil, nil, true, true]]
+  end
+
   describe "refuses" do
     variadic = Module.new do
       extend FFI::Library
