@@ -60,13 +60,14 @@ RSpec.describe "a warning of what GC had to release" do
     child = run_ruby(<<~RUBY)
       require "support/native_handle"
       out_of_reach do
-        10.times do
+        $kept = Array.new(10) do
           raw = Oracle.create
           events << raw.address.to_s(16)
           NativeHandle.new(raw)
         end
       end
       SafePointer.warnings[:freed_by_gc] = true
+      $kept = nil
       full_gc
     RUBY
     released, addresses = child.events.partition { |event| event == :released }
