@@ -18,8 +18,9 @@ module Fuzz
     STOCK = %i[make free_it drop by_hand autorelease ask collect define thread join pass].freeze
     # What is no pointer, but has one.
     OTHERS = %i[owner record].freeze
-    # With Ractors there are none of these: Ruby 3.3 stands still where a thread forks or ends beside one.
-    THREADS = %i[thread schedule timeout].freeze
+    # With Ractors there are none of these: Ruby 3.3 stands still where a thread ends beside one, and where a process is
+    # forked beside one that ends.
+    NOT_WITH_RACTORS = %i[thread schedule timeout fork_it].freeze
     BLOCKS = %i[
       open_it use thread fiber fork_it at_exit_do trap_do stub stress_do trace_point timeout schedule few_files deep
     ].freeze
@@ -92,7 +93,7 @@ module Fuzz
     def weights
       @weights ||= begin
         weights = @on == "autopointer" ? WEIGHTS.slice(*STOCK) : WEIGHTS
-        @ractors ? weights.except(*THREADS) : weights.except(:ractor)
+        @ractors ? weights.except(*NOT_WITH_RACTORS) : weights.except(:ractor)
       end
     end
 
@@ -197,7 +198,9 @@ module Fuzz
     end
 
     def frees
-      @on == "autopointer" ? %i[direct super] : Source::FREES.keys + %i[direct super super]
+      return %i[direct super] if @on == "autopointer"
+
+      Source::FREES.keys + %i[direct super super] - (@ractors ? %i[forks] : [])
     end
 
     # Whether the class, or one it inherits from, has what is asked for.
