@@ -152,10 +152,10 @@ module Fuzz
     # it neither sweeps the rest nor gives it up, as finalizers have run before.
     RUBYS_OWN = /\[BUG\] lazy sweeping underway when freeing object space/.freeze
 
-    # The library says nothing but what it was asked to, and of what went wrong. Ruby says it of a thread that it ends in a
-    # finalizer (its error is a number).
+    # The library says nothing but what it was asked to, and of what went wrong. Ruby says it of an exit in a finalizer, and
+    # of a thread that it ends there (its error is a number).
     EXPECTED = /
-      ^<internal:gc>:\d+:\ (?:warning:\ Exception\ in\ finalizer|Integer$) |
+      warning:\ Exception\ in\ finalizer | :\d+:(?:in\ .*:)?\ Integer$ |
       ^safe_pointer:\ release\ of\ .*(?:IOError|UncaughtThrowError|LocalJumpError) |
       was\ freed\ by\ GC,\ not\ by\ you | is\ owned\ already,\ by | GC\ will\ never\ release\ this |
       Interrupt | SystemExit | Fuzz::Stop | SystemStackError | ^\s+from\  | ^\t | program\.rb:.*IOError
