@@ -172,9 +172,11 @@ impl Slot {
     }
 
     fn native_part<'a>(&self) -> Option<&'a Native> {
+        if !self.native {
+            return None;
+        }
         // SAFETY: as in `plain`; the longer part is there, as `native` says.
-        let native = || unsafe { self.part.cast::<Native>().as_ref() };
-        self.native.then(native)
+        Some(unsafe { self.part.cast::<Native>().as_ref() })
     }
 
     /// Whether [`hold_address`](Self::hold_address) can be done.

@@ -48,12 +48,13 @@ static FROZEN: Mutex<Vec<Frozen>> = Mutex::new(vec![]);
 fn with_frozen<T>(ruby: &Ruby, old: Value, body: impl FnOnce(&mut Frozen) -> T) -> T {
     let is_old = |one: &Frozen| ruby.get_inner(one.old).as_raw() == old.as_raw();
     let lock = || FROZEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = lock().iter().position(is_old);
-    if known.is_none() {
+    let is_known = lock().iter().any(is_old);
+    if !is_known {
         ruby.gc_register_mark_object(old);
     }
+    // Looked for again, as another Ractor may have been here.
     let mut frozen = lock();
-    let index = known.unwrap_or_else(|| {
+    let index = frozen.iter().position(is_old).unwrap_or_else(|| {
         frozen.push(Frozen {
             old: old.into(),
             // It may have been frozen later.

@@ -13,8 +13,10 @@ pub static VISIBLE_RELEASER: HiddenVariable = HiddenVariable::new("@releaser");
 
 /// Has `pointer` have no releaser any more, if it is this one.
 pub fn remove(pointer: Value, releaser: Obj<Releaser>) -> Result<(), Error> {
-    let found = get(pointer).filter(|found| found.as_raw() == releaser.as_raw());
-    found.map_or(Ok(()), |_| RELEASER.remove(pointer))
+    match get(pointer) {
+        Some(found) if found.as_raw() == releaser.as_raw() => RELEASER.remove(pointer),
+        _ => Ok(()),
+    }
 }
 
 /// The releaser of `pointer`.

@@ -72,9 +72,9 @@ impl Extras {
         let lessees = self.lessees.lock().unwrap_or_else(PoisonError::into_inner);
         lessees.iter().for_each(|lessee| marker.mark(lessee.thread));
         drop(lessees);
-        let request = self.request.try_borrow();
-        let requests = request.iter().flat_map(|request| request.iter());
-        requests.for_each(|request| request.mark(marker));
+        if let Ok(request) = self.request.try_borrow() {
+            request.iter().for_each(|request| request.mark(marker));
+        }
         if let Some(origin) = self.origin.get() {
             marker.mark(origin);
         }

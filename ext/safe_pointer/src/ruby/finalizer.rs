@@ -153,8 +153,10 @@ impl Finalizer {
 pub fn run_from_dfree() {
     // SAFETY: only asks.
     let is_collecting = unsafe { rb_sys::rb_during_gc() } != 0;
-    let is_due = !is_collecting && !is_over() && !process::is_ending();
-    let (true, Ok(ruby), Some(finalizer)) = (is_due, Ruby::get(), FINALIZER.get()) else {
+    if is_collecting || is_over() || process::is_ending() {
+        return;
+    }
+    let (Ok(ruby), Some(finalizer)) = (Ruby::get(), FINALIZER.get()) else {
         return;
     };
     let is_called = MADE_AT.load(Relaxed) == collections();
@@ -215,8 +217,12 @@ fn define_for_end(ruby: &Ruby, round: &AtomicU64) -> Result<(), Error> {
 /// The object has no class, so `ObjectSpace` does not list it: a program may keep all that is listed, or undefine their
 /// finalizers. A String: what kinds of objects can be without a class depends on the Ruby.
 fn define(ruby: &Ruby) -> Result<(Value, u64), Error> {
-    let not_loaded = || errors::runtime(ruby, "safe_pointer is not loaded");
-    let finalizer = FINALIZER.get().ok_or_else(not_loaded)?;
+    let Some(finalizer) = FINALIZER.get() else {
+        return Err(errors::new(
+            ruby.exception_load_error(),
+            "safe_pointer is not loaded",
+        ));
+    };
     let entry = ruby.get_inner(finalizer.entry).as_raw();
     let mut id = object_id::NONE;
     let object = protect(|| {
@@ -253,9 +259,9 @@ fn collections() -> usize {
 pub fn init(ruby: &Ruby, work: Work) -> Result<(), Error> {
     let carry_out = work.carry_out;
     let batch = ruby.proc_from_fn(move |ruby, _args, _block| carry_out(ruby, BATCH));
-    let entry = ruby.proc_new(|ruby, args, _block| {
-        let finalizer = FINALIZER.get();
-        finalizer.map_or(Ok(()), |finalizer| finalizer.call(ruby, args))
+    let entry = ruby.proc_new(|ruby, args, _block| match FINALIZER.get() {
+        Some(finalizer) => finalizer.call(ruby, args),
+        None => Ok(()),
     });
     for object in [batch, entry] {
         ruby.gc_register_mark_object(object);
