@@ -153,11 +153,12 @@ module Fuzz
     RUBYS_OWN = /\[BUG\] lazy sweeping underway when freeing object space/.freeze
 
     # The library says nothing but what it was asked to, and of what went wrong. Ruby says it of an exit in a finalizer, and
-    # of a thread that it ends there (its error is a number).
+    # of a thread that it ends there (its error is a number). So does AddressSanitizer of a stack that it does not know.
     EXPECTED = /
       warning:\ Exception\ in\ finalizer | :\d+:(?:in\ .*:)?\ Integer$ |
       ^safe_pointer:\ release\ of\ .*(?:IOError|UncaughtThrowError|LocalJumpError) |
       was\ freed\ by\ GC,\ not\ by\ you | is\ owned\ already,\ by | GC\ will\ never\ release\ this |
+      WARNING:\ ASan\ is\ ignoring | ^False\ positive\ error\ reports | ^For\ details\ see |
       Interrupt | SystemExit | Fuzz::Stop | SystemStackError | ^\s+from\  | ^\t | program\.rb:.*IOError
     /x.freeze
     private_constant :SIZES, :RUBYS_OWN, :EXPECTED
