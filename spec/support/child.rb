@@ -43,11 +43,11 @@ class Child
   private_class_method :disinherit
 
   # Runs Ruby source in a new interpreter, with `events` and the helpers of the
-  # specs at hand (see child_prelude.rb).
-  def self.ruby(source)
+  # specs at hand (see child_prelude.rb). `env` is for its environment.
+  def self.ruby(source, env: {})
     start do |log, out, err|
       Process.spawn(
-        {"RUBYLIB" => $LOAD_PATH.join(File::PATH_SEPARATOR), "EVENTS_FD" => log.fileno.to_s},
+        {"RUBYLIB" => $LOAD_PATH.join(File::PATH_SEPARATOR), "EVENTS_FD" => log.fileno.to_s, **env},
         RbConfig.ruby, "-r", File.expand_path("child_prelude", __dir__), "-e", source,
         out: out, err: err, log => log, rlimit_core: 0
       )

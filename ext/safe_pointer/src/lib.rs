@@ -24,6 +24,9 @@ mod api;
 #[cfg(test)]
 mod testing;
 
+#[global_allocator]
+static ALLOCATOR: ruby::reserve::Allocator = ruby::reserve::Allocator::new();
+
 #[magnus::init]
 fn init(ruby: &Ruby) -> Result<(), Error> {
     // SAFETY: what is kept outside of objects is atomic or behind a lock; a place in the registry has one user, its pointer.

@@ -11,4 +11,5 @@ pub mod namespace;
 pub mod object_id;
 pub mod process;
 pub mod registry;
+pub mod reserve;
 pub mod weak_reference;

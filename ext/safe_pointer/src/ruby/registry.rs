@@ -6,6 +6,7 @@
 
 use std::{
     cell::Cell,
+    collections::TryReserveError,
     num::NonZeroU32,
     sync::{
         Mutex, PoisonError,
@@ -104,6 +105,14 @@ impl Place {
 }
 
 impl Registry {
+    /// Sees to it that one more page takes no memory here, nor that any of its places becomes vacant: this is done when there
+    /// may be none left.
+    fn make_room(&mut self) -> Result<(), TryReserveError> {
+        self.pages.try_reserve(1)?;
+        let places = (self.pages.len() + 1) * PAGE as usize;
+        self.vacant.try_reserve(places - self.vacant.len())
+    }
+
     fn cell(&self, ruby: &Ruby, place: Place) -> Option<(Obj<Page>, usize)> {
         let page = ruby.get_inner(*self.pages.get(place.page())?);
         Some((page, place.index()))
@@ -132,8 +141,20 @@ pub fn keep(ruby: &Ruby, value: Value) -> Place {
     }
 }
 
+/// Raises where there is no memory left, as Ruby does for the object.
 fn add_page(ruby: &Ruby) {
-    let kept = (0..PAGE).map(|_| Cell::new(None)).collect();
+    let mut kept = vec![];
+    let reserved = kept.try_reserve_exact(PAGE as usize);
+    if reserved
+        .and_then(|()| with_registry(Registry::make_room))
+        .is_err()
+    {
+        drop(kept);
+        // SAFETY: called with the GVL held, and nothing here is left to be dropped.
+        unsafe { rb_sys::rb_memerror() };
+    }
+    kept.resize(PAGE as usize, Cell::new(None));
+    let kept = kept.into_boxed_slice();
     let page = ruby.obj_wrap(Page { kept });
     ruby.gc_register_mark_object(page);
     with_registry(|registry| {

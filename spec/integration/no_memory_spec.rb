@@ -1,0 +1,92 @@
+# frozen_string_literal: true
+
+require "tmpdir"
+
+# A process can have no memory left, and go on with less: Ruby collects, or raises NoMemoryError. Rust aborts it where the
+# extension gets none. AddressSanitizer has a malloc of its own.
+RSpec.describe "The end of memory", if: RUBY_PLATFORM.match?(/linux-gnu/) && Oracle::FLAGS.empty? do
+  # The extension gets no memory while `without_memory` runs its block. Then it has asked for some.
+  helpers = <<~RUBY
+    module Memory
+      extend FFI::Library
+      ffi_lib FFI::CURRENT_PROCESS
+      attach_function :no_memory, [:int], :void
+      attach_function :no_memory_refused, [], :long
+    end
+
+    def without_memory
+      Memory.no_memory(1)
+      yield
+    ensure
+      Memory.no_memory(0)
+      Memory.no_memory_refused.positive? or raise "the extension needed no memory"
+    end
+
+    Native = Class.new(SafePointer) { release_with Oracle, :count }
+    Released = Class.new(SafePointer) { def self.release(raw) = Oracle.count(raw) }
+
+    def make(klass, count) = Array.new(count) { |number| klass.new(FFI::Pointer.new(number + 1)) }
+  RUBY
+
+  around do |example|
+    Dir.mktmpdir do |directory|
+      @library = compile(directory)
+      example.run
+    end
+  end
+
+  def compile(directory)
+    library = File.join(directory, "no_memory.so")
+    command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-O1", "-fPIC", "-shared", "-o", library,
+               File.expand_path("../support/no_memory.c", __dir__)]
+    system(*command) or raise "#{command.join(" ")} failed"
+    library
+  end
+
+  def child(helpers, source)
+    Child.ruby(helpers + source, env: {"LD_PRELOAD" => @library})
+  end
+
+  %w[Native Released].each do |klass|
+    it "releases what a collection finds dead (#{klass})" do
+      child = child(helpers, <<~RUBY)
+        GC.disable
+        out_of_reach { make(#{klass}, 20_000) }
+        GC.enable
+        without_memory { full_gc }
+        full_gc
+        events << Oracle.counted
+      RUBY
+      expect(child).to be_quiet
+      expect(child.events.first).to eq 20_000
+    end
+  end
+
+  it "makes and frees pointers" do
+    child = child(helpers, <<~RUBY)
+      make(Released, 1_000).each(&:free)
+      without_memory { make(Released, 1_000).each(&:free) }
+      events << Oracle.counted
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events.first).to eq 2_000
+  end
+
+  it "raises NoMemoryError where there is no room for another pointer, and goes on" do
+    child = child(helpers, <<~RUBY)
+      made = []
+      without_memory do
+        loop { made << make(Released, 1) }
+      rescue NoMemoryError => e
+        events << e.message
+      end
+      count = made.size
+      made.flatten.each(&:free)
+      events << (Oracle.counted == count)
+      make(Released, 1_000).each(&:free)
+      events << (Oracle.counted == count + 1_000)
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events.first(3)).to eq ["failed to allocate memory", true, true]
+  end
+end
