@@ -32,7 +32,21 @@ WORLDS.under GUIDE, "Other names for free",
 
 WORLDS.under GUIDE, "Procs and methods",
   "FFI::AutoPointer.new(C.create, C.method(:destroy))" => { before: C_LIBRARY, events: [%i[released memory]] * 2 },
-  "SafePointer.new(C.create, C.method(:destroy))" => { before: C_LIBRARY, events: [%i[released memory]] * 2 }
+  "SafePointer.new(C.create, C.method(:destroy))" => { before: C_LIBRARY, events: [%i[released memory]] * 2 },
+  "class Message" => [
+    {
+      before: C_LIBRARY, after: "Message.new.close", events: [%i[released memory]] * 2, signal: :ABRT, stderr: //
+    },
+    {
+      before: C_LIBRARY,
+      after: <<~RUBY,
+        message = Message.new
+        2.times { message.close }
+        Message.new
+      RUBY
+      events: [%i[released memory]] * 2
+    }
+  ]
 
 WORLDS.under GUIDE, "ManagedStruct",
   "class Node < FFI::ManagedStruct" => {
@@ -79,6 +93,23 @@ WORLDS.under GUIDE, "A whole program",
       buffer.new(C.create).free
     RUBY
     events: [%i[released memory]]
+  },
+  "TheGem::GzFile.frees_with :close" => {
+    before: <<~RUBY,
+      #{C_LIBRARY}
+      require "safe_pointer/auto_pointer"
+      module TheGem
+        class GzFile < FFI::AutoPointer
+          def self.release(pointer) = C.destroy(pointer)
+          def close = C.destroy(self)
+        end
+      end
+    RUBY
+    after: <<~RUBY,
+      TheGem::GzFile.new(C.create(:freed)).tap(&:close).close
+      TheGem::GzFile.new(C.create(:left))
+    RUBY
+    events: BOTH
   },
   "RUBYOPT=-rsafe_pointer/auto_pointer ruby program.rb" => {
     files: { "program.rb" => <<~RUBY },
