@@ -10,6 +10,9 @@ module Toolchain
   CARGO = ENV.fetch("CARGO", "cargo")
   CARGO_BIN = File.join(ENV.fetch("CARGO_HOME") { File.join(Dir.home, ".cargo") }, "bin")
 
+  # rustup installs for one user.
+  SUDO = "sudo does not see a Rust that a user has. With one, without sudo: `gem install --user-install safe_pointer`"
+
   # Where clang-sys looks for libclang (build/common.rs there), apart from the places that variables and `llvm-config`
   # name.
   LIBCLANG = %w[
@@ -37,7 +40,7 @@ module Toolchain
         Rust is installed, but its commands are not on the PATH. Put this directory there: #{CARGO_BIN}
       HIDDEN
         safe_pointer is compiled when it is installed, and Rust is missing (no `#{CARGO}` on the PATH).
-        Install Rust #{MINIMUM} or later: https://www.rust-lang.org/tools/install
+        Install Rust #{MINIMUM} or later: https://www.rust-lang.org/tools/install#{"\n#{SUDO}" if ENV.key?("SUDO_USER")}
       MISSING
     elsif Gem::Version.new(version) < Gem::Version.new(MINIMUM)
       <<~OLD

@@ -17,11 +17,11 @@ else
     raise LoadError, <<~TEXT
       The precompiled safe_pointer does not run here: #{error.message}
       It has been compiled for Ruby #{precompiled.map { |file| File.dirname(file) }.join(", ")}; this is #{RUBY_DESCRIPTION}.
-      Have it compiled on this machine instead, which takes Rust, a C compiler and libclang:
+      Have it compiled on this machine instead, which takes Rust, a C compiler, make, Ruby's header files and libclang:
 
           gem uninstall safe_pointer && gem install safe_pointer --platform ruby
 
-      or in a Gemfile:
+      or in a Gemfile, from Bundler 2.3.18 on:
 
           gem "safe_pointer", force_ruby_platform: true
     TEXT

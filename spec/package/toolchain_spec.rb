@@ -53,6 +53,11 @@ RSpec.describe "ext/safe_pointer/extconf.rb", :package do
     expect(configured?).to be false
   end
 
+  it "says, under sudo only, that the Rust of a user is not seen there" do
+    expect(configure("SUDO_USER" => "joe")).to match(%r{tools/install$.*`gem install --user-install safe_pointer`}m)
+    expect(configure("SUDO_USER" => nil)).not_to include "sudo"
+  end
+
   it "stops where Rust is too old" do
     command(@path, "cargo", "cargo 1.65.0 (4bc8f24d3 2022-10-20)")
     expect(configure).to match(/\Afailed: .*Rust 1\.65\.0 is too old: safe_pointer takes Rust #{minimum} or later/m)
