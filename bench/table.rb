@@ -2,9 +2,12 @@
 
 require "fileutils"
 require "json"
+require_relative "ratios"
 
 # What the contenders cost, as ratios to what FFI::AutoPointer does in the same turn.
 class Table
+  include Ratios
+
   BASE = "auto_pointer"
 
   # What FFI::AutoPointer cannot do, and what it does meanwhile.
@@ -83,11 +86,6 @@ class Table
                 *[ffi, more].flat_map { |seconds, bytes| [seconds * 1e3, bytes / 1e6] })]
   end
 
-  # Without blanks in its second row, which rdoc would take for text.
-  def table(titles, rows)
-    [row(["", *titles]), "|#{["---", *titles.map { "---:" }].join("|")}|", *rows]
-  end
-
   def meta
     { "ruby" => RUBY_DESCRIPTION, "ffi" => FFI::VERSION, "options" => @options.transform_keys(&:to_s) }
   end
@@ -106,28 +104,6 @@ class Table
     return if values.nil? || (contender == BASE && BESIDE.key?(workload))
 
     ratios = beside(values, @results[workload][BASE])
-    middle = format("%.2f", median(ratios))
-    return middle if contender == BASE || ratios.one?
-
-    "#{middle} (#{middle_half(ratios).map { |ratio| format("%.2f", ratio) }.join("–")})"
-  end
-
-  # What was measured first beside what was then, and so on.
-  def beside(values, bases)
-    values.zip(bases).map { |value, base| value / base }
-  end
-
-  def median(values)
-    values.sort[values.size / 2]
-  end
-
-  # The lowest and the highest of it. Of few values, of all.
-  def middle_half(values)
-    last = values.size - 1
-    values.sort.values_at((last * 0.25).floor, (last * 0.75).ceil)
-  end
-
-  def row(cells)
-    "| #{cells.join(" | ")} |"
+    contender == BASE || ratios.one? ? format("%.2f", median(ratios)) : spread_of(ratios)
   end
 end
