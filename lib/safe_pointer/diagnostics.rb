@@ -4,11 +4,16 @@ class SafePointer
   # What a program can see of its pointers: who is alive, where it was made, who owns an address twice, what is released
   # and by what.
   module Diagnostics
-    # What is remembered of a pointer that is made while somebody watches. `gc_count` and `made_at` are nil unless it
+    # What is remembered of a pointer that is made while somebody watches. `gc_count` and `frames` are nil unless it
     # is traced. `silent` is true of what a subscriber has made: that is no event, nor is its end.
     #
     # @private
-    Origin = Struct.new(:pointer_class, :address, :silent, :gc_count, :made_at)
+    Origin = Struct.new(:pointer_class, :address, :silent, :gc_count, :frames) do
+      # The extension calls it, too.
+      def made_at
+        Backtrace.lines(frames) if frames
+      end
+    end
     private_constant :Origin
 
     class << self
@@ -19,7 +24,7 @@ class SafePointer
         silent = !Delivery.current.nil?
         return unless traced || outlives || silent
 
-        Origin.new(pointer_class, address, silent, *([GC.count, Backtrace.here] if traced)).freeze
+        Origin.new(pointer_class, address, silent, *([GC.count, Backtrace.frames] if traced)).freeze
       end
     end
   end
@@ -46,8 +51,8 @@ class SafePointer
 
     # Has it remembered where and when pointers are made from now on, for {live}, {report}, the warnings and
     # {on_release_error}. Those that exist already are not traced. With `SAFE_POINTER_TRACE=1` in the environment this
-    # is on from the beginning. A traced pointer takes a backtrace: many times as long as the pointer itself takes, and
-    # some hundred bytes.
+    # is on from the beginning. A traced pointer takes a backtrace of at most 20 calls: several times as long as the
+    # pointer itself takes, and about 1,000 bytes. docs/diagnostics.md has figures.
     #
     # @param on [Boolean]
     def trace=(on)

@@ -3,17 +3,18 @@
 require "tmpdir"
 require_relative "../../bench/performance_page"
 
-RSpec.describe "The figures in docs/performance.md" do
+RSpec.describe "The figures in docs/performance.md and docs/diagnostics.md" do
   results = Dir.glob("*.md", base: PerformancePage::RESULTS).to_h do |file|
     [File.basename(file, ".md"), File.read(File.join(PerformancePage::RESULTS, file)).strip]
   end
 
   it "are those that bin/bench has measured" do
-    expect(PerformancePage.new.tables).to eq results
+    diagnostics = PerformancePage.new(File.expand_path("../../docs/diagnostics.md", __dir__))
+    expect(PerformancePage.new.tables.merge(diagnostics.tables)).to eq results
   end
 
   it "come from a Ruby with typed pointers and one without" do
-    expect(results.keys).to contain_exactly("ruby3.1-time", "ruby3.1-gems", "ruby3.3-time")
+    expect(results.keys).to contain_exactly("ruby3.1-time", "ruby3.1-gems", "ruby3.3-time", "ruby3.3-trace")
   end
 
   it "are put in the place of others" do

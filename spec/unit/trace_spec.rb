@@ -61,6 +61,47 @@ RSpec.describe SafePointer, ".trace" do
     pointer.free
   end
 
+  describe "the text" do
+    one_of_its_own = Object.new
+    def one_of_its_own.call = yield
+    ways = {
+      "a method and blocks in it" => ->(make) { [1].each { [2].map { make.call } } },
+      "a method of one object" => ->(make) { one_of_its_own.call { make.call } },
+      "code from a String" => ->(make) { binding.eval("make.call", "a: b.rb", 7) },
+      "a rescue and an ensure" => lambda do |make|
+        raise IOError
+      rescue IOError
+        begin
+          nil
+        ensure
+          make.call
+        end
+      end,
+      "a name in another encoding than the path" => lambda do |make|
+        way = Object.new
+        code = "def gr\xF6\xDFe(make) = make.call".dup.force_encoding(Encoding::ISO_8859_1)
+        way.public_send(way.instance_eval(code, "größe.rb", 1), make)
+      end
+    }
+
+    ways.each do |what, way|
+      it "is that which Ruby has: #{what}" do
+        pointer = calls = nil
+        way.call(-> { pointer, calls = Handle.new(Oracle.create), caller(0, 20) })
+        made_at = entry(pointer.address).made_at
+        expect(made_at.size).to be > 10
+        expect(made_at.map(&:b)).to eq calls.first(made_at.size).map(&:b)
+        pointer.free
+      end
+    end
+
+    it "is that which Ruby has: a thread that begins in C" do
+      pointer = Thread.new(Oracle.create, &Handle.method(:new)).value
+      expect(entry(pointer.address).made_at).to match [/\A#{Regexp.escape($PROGRAM_NAME)}:in .*new'\z/]
+      pointer.free
+    end
+  end
+
   it "remembers nothing of pointers that are made while it is off" do
     raw = Oracle.create
     SafePointer.trace = false
@@ -167,7 +208,11 @@ RSpec.describe SafePointer, ".trace" do
 
     it "leaves pointers that a C function releases as they are" do
       pointer = NativeHandle.new(Oracle.create)
-      expect { SafePointer.live }.not_to(change { ObjectSpace.each_object(SafePointer::Releaser).count })
+      releasers = -> { ObjectSpace.each_object(SafePointer::Releaser).count }
+      GC.start
+      before = releasers.call
+      SafePointer.live
+      expect(releasers.call).to be <= before
       pointer.free
     end
   end

@@ -4,39 +4,68 @@ class SafePointer
   module Diagnostics
     # Where the program is that makes a pointer.
     #
-    # Lines of text, as those of `Kernel#caller`: a Thread::Backtrace::Location refers to the method, and so to the
-    # object that a singleton method belongs to, which may be a pointer.
+    # What is kept of a call is path, line and label: a Thread::Backtrace::Location refers to the method, and so to the
+    # object that a singleton method belongs to, which may be a pointer. Lines of text, as those of `Kernel#caller`,
+    # take most of the time and memory, and are made when somebody asks.
     #
     # @api private
     module Backtrace
-      # Lines of one backtrace. Deeper ones say little more, and take memory for each pointer.
+      # Calls of one backtrace. Deeper ones say little more, and take memory for each pointer.
       DEPTH = 20
 
       own = [File.dirname(__FILE__, 2), FFI::ManagedStruct.instance_method(:initialize).source_location&.first].compact
       # This library, ffi's structs and what Ruby has of its own in Ruby.
       OWN = Ractor.make_shareable(%r{\A(?:#{Regexp.union(own)}(?:\z|\.rb\z|/)|<internal:)})
-      private_constant :DEPTH, :OWN
+      # What Ruby has before a label: ` or, since 3.4, '.
+      QUOTE = caller_locations(0, 1).first.to_s[/:in (.)/, 1].freeze
+      private_constant :DEPTH, :OWN, :QUOTE
 
       class << self
-        # The calls that led here, from the one that this library does not make itself.
+        # The calls that led to the caller: path, line and label of each, one after the other. What has none of its own,
+        # as a method in C that a thread begins with, is its text, nil and nil.
         #
-        # @return [Array<String>] frozen
-        def here
-          locations = caller_locations(2, DEPTH).drop_while { |location| OWN.match?(location.path) }
-          # Ruby says of a method in C, `new` for instance, that it is where it was called from.
-          locations.shift while locations.size > 1 && place(locations[0]) == place(locations[1])
-          Ractor.make_shareable(locations.map(&:to_s))
+        # @return [Array<String, Integer, nil>] frozen
+        def frames
+          frames = []
+          caller_locations(2, DEPTH).each do |location|
+            path = location.path
+            path ? frames.push(path, location.lineno, location.label) : frames.push(location.to_s, nil, nil)
+          end
+          frames.freeze
         end
 
-        # File and line of a line of {here}, as a warning begins with.
+        # {frames} as text, from the call that this library does not make itself.
+        #
+        # @return [Array<String>] frozen
+        def lines(frames)
+          calls = frames.each_slice(3).drop_while { |path,| OWN.match?(path) }
+          # Ruby says of a method in C, `new` for instance, that it is where it was called from.
+          calls.shift while calls.size > 1 && place(*calls[0]) == place(*calls[1])
+          Ractor.make_shareable(calls.map { |call| text(*call) })
+        end
+
+        # The call that led here, as the first of {lines}.
+        def site
+          lines(frames).first
+        end
+
+        # File and line of a line of text, as a warning begins with.
         def place_of(line)
           line[/\A.+?:\d+(?=:in )/] || line
         end
 
         private
 
-        def place(location)
-          [location.path, location.lineno]
+        def place(path, line, _label)
+          [path, line] if line
+        end
+
+        # As Thread::Backtrace::Location#to_s.
+        def text(path, line, label)
+          return path unless line
+
+          path, label = path.b, label.b unless Encoding.compatible?(path, label)
+          "#{path}:#{line}:in #{QUOTE}#{label}'"
         end
       end
     end

@@ -46,9 +46,6 @@ class SafePointer
       # @return [Integer, nil] how many GCs there were since it was made; nil if it is not traced
       attr_reader :age
 
-      # @return [Array<String>, nil] the backtrace of where it was made; nil if it is not traced
-      attr_reader :made_at
-
       # @return [Live, nil] what is released after it
       attr_reader :parent
 
@@ -61,14 +58,19 @@ class SafePointer
         @address = address
         @size = size
         @age = GC.count - origin.gc_count if origin&.gc_count
-        @made_at = origin&.made_at
+        @origin = origin
         @autorelease = autorelease
         @kept_by = kept_by
       end
 
+      # @return [Array<String>, nil] the backtrace of where it was made; nil if it is not traced
+      def made_at
+        @origin&.made_at
+      end
+
       # @return [String]
       def inspect
-        "#<#{SafePointer.send(:describe, pointer_class, address)} alive#{", made at #{site}" if made_at}>"
+        "#<#{SafePointer.send(:describe, pointer_class, address)} alive#{", made at #{site}" if @origin&.frames}>"
       end
       alias to_s inspect
 

@@ -60,7 +60,7 @@ class SafePointer
 
         owners = others.map { |other| describe_owner(other) }.join(" and by ")
         what = describe(Callable.owner_class(pointer_class, callable), address)
-        warn_at(Backtrace.here.first, "#{what} is owned already, by #{owners}")
+        warn_at(Backtrace.site, "#{what} is owned already, by #{owners}")
       end
 
       # Called by the extension, when GC has had a pointer released.
@@ -81,8 +81,8 @@ class SafePointer
         return unless owner.equal?(Capture.receiver(callable))
 
         what = SafePointer.send(:name_of, owner.class)
-        warn_at(Backtrace.here.first, "GC will never release this #{what}: it is self in its release callable, which " \
-                                      "keeps it alive")
+        warn_at(Backtrace.site, "GC will never release this #{what}: it is self in its release callable, which keeps " \
+                                "it alive")
       end
 
       def warn_at(line, message)
