@@ -124,7 +124,7 @@ pub fn find_after(
     }
     // Whoever is releasing it has the pointer object, or there is nothing left to release.
     if slot.state.is_owned() && !finalizer::is_over() {
-        slot.place.set(registry::keep(ruby, releaser.as_value()));
+        slot.place.set(registry::keep(ruby, releaser.as_value())?);
     }
     slot.state.move_to(releaser.state());
     if let Some(slot) = block::slot(pointer) {
@@ -158,7 +158,7 @@ fn heir(
         true => define_finalizer(pointer, releaser)?,
         false => {
             finalizer::ensure_sentinel(ruby, block::is_freed_within_sweep());
-            registry::prepare(ruby);
+            registry::prepare(ruby)?;
         }
     }
     Ok(releaser)
@@ -170,7 +170,7 @@ pub fn keep(ruby: &Ruby, pointer: Value, releaser: Obj<Releaser>) -> Result<(), 
         // What comes after the last call of the finalizer, Ruby looks after.
         Some(slot) if !finalizer::is_over() => {
             pointer.check_frozen()?;
-            let place = registry::keep(ruby, releaser.as_value());
+            let place = registry::keep(ruby, releaser.as_value())?;
             slot.place().set(place);
             finalizer::ensure_sentinel(ruby, block::is_freed_within_sweep());
             Ok(())

@@ -70,7 +70,10 @@ impl Parent {
         }
         // At the end of the process a finalizer may have been given a releaser that is still to be called.
         let is_loose = pointer.is_none() && bond == Bond::Before && !process::is_ending();
-        let loose = is_loose.then(|| Loose::new(ruby, self.releaser));
+        let loose = match is_loose {
+            true => Some(Loose::new(ruby, self.releaser)?),
+            false => None,
+        };
         // No Ruby runs from here until the tie is made: another thread may make one that this depends on.
         let parent = FamilyMember(self.releaser);
         if family::descends(&parent, &FamilyMember(child)) {

@@ -93,8 +93,8 @@ fn shut(ruby: &Ruby, rb_self: Obj<ReleaseQueue>) {
 }
 
 /// From here on `worker` has its `signal` called when there are jobs.
-fn watch(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, worker: Value) {
-    deferred::add_worker(ruby, rb_self.jobs.clone(), worker);
+fn watch(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, worker: Value) -> Result<(), Error> {
+    deferred::add_worker(ruby, rb_self.jobs.clone(), worker)
 }
 
 /// Has `releaser` release from here, or as if there was no queue if this one is closed.

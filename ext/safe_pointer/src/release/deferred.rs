@@ -17,7 +17,9 @@ pub fn push(ruby: &Ruby, jobs: &Jobs, releaser: Obj<Releaser>) -> Result<(), Err
     if releaser.begin_waiting() {
         return Ok(());
     }
-    jobs.push(Job::Releaser(registry::keep(ruby, releaser.as_value())));
+    let place =
+        registry::keep(ruby, releaser.as_value()).inspect_err(|_| releaser.end_waiting())?;
+    jobs.push(Job::Releaser(place));
     signal(ruby)
 }
 
@@ -36,9 +38,10 @@ fn with_workers<T>(body: impl FnOnce(&mut Vec<Worker>) -> T) -> T {
 }
 
 /// From here on `worker` gets a signal when there are jobs, until they are closed.
-pub fn add_worker(ruby: &Ruby, jobs: Arc<Jobs>, worker: Value) {
-    let place = registry::keep(ruby, worker);
+pub fn add_worker(ruby: &Ruby, jobs: Arc<Jobs>, worker: Value) -> Result<(), Error> {
+    let place = registry::keep(ruby, worker)?;
     with_workers(|workers| workers.push(Worker { jobs, place }));
+    Ok(())
 }
 
 /// Has nothing more come into `jobs`, nor any signal to their worker.

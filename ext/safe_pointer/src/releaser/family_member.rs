@@ -56,8 +56,7 @@ impl FamilyMember {
         if let Some((parent, _)) = parent {
             self.0.writebarrier(parent);
         }
-        if let Some(loose) = loose {
-            let place = registry::keep(ruby, loose.as_value());
+        if let Some(Ok(place)) = loose.map(|loose| registry::keep(ruby, loose.as_value())) {
             self.0.extras().loose.set(place);
         }
         old

@@ -37,9 +37,9 @@ pub struct Lease {
 
 impl Lease {
     /// That of the fiber with this object id.
-    pub fn new(ruby: &Ruby, releaser: Value, fiber: u64) -> Obj<Self> {
-        let place = PlaceCell::new(registry::keep(ruby, releaser));
-        ruby.obj_wrap(Self { fiber, place })
+    pub fn new(ruby: &Ruby, releaser: Value, fiber: u64) -> Result<Obj<Self>, Error> {
+        let place = PlaceCell::new(registry::keep(ruby, releaser)?);
+        Ok(ruby.obj_wrap(Self { fiber, place }))
     }
 
     /// The lease ends, or has ended.

@@ -33,15 +33,15 @@ impl DataTypeFunctions for Loose {
 }
 
 impl Loose {
-    /// The next call of [`registry::keep`] makes no object.
-    pub fn new(ruby: &Ruby, parent: Obj<Releaser>) -> Obj<Self> {
+    /// The next call of [`registry::keep`] makes no object, and does not fail.
+    pub fn new(ruby: &Ruby, parent: Obj<Releaser>) -> Result<Obj<Self>, Error> {
         let loose = ruby.obj_wrap(Self {
             parent: Cell::new(None),
         });
         // Set after the object exists: a GC during its allocation does not see inside the Rust value.
         loose.parent.set(Some(parent.into()));
-        registry::prepare(ruby);
-        loose
+        registry::prepare(ruby)?;
+        Ok(loose)
     }
 
     /// The one kept at `place`, where there is one.

@@ -22,6 +22,12 @@ pub fn new(class: ExceptionClass, message: impl Into<String>) -> Error {
     }
 }
 
+/// Raises a NoMemoryError, for which Ruby has memory.
+pub fn no_memory() -> Result<(), Error> {
+    // SAFETY: called with the GVL held; `protect` catches what is raised.
+    protect(|| unsafe { rb_sys::rb_memerror() }).map(drop)
+}
+
 /// A RuntimeError.
 pub fn runtime(ruby: &Ruby, message: impl Into<String>) -> Error {
     new(ruby.exception_runtime_error(), message)

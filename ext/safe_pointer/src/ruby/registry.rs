@@ -21,7 +21,7 @@ use magnus::{
     value::Opaque,
 };
 
-use super::namespace;
+use super::{errors, namespace};
 
 /// How many places a page has.
 const PAGE: u32 = 256;
@@ -124,9 +124,9 @@ fn with_registry<T>(body: impl FnOnce(&mut Registry) -> T) -> T {
     body(&mut REGISTRY.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Keeps `value` until [`take`].
+/// Keeps `value` until [`take`]. Fails where there is no memory for another page.
 #[inline(always)]
-pub fn keep(ruby: &Ruby, value: Value) -> Place {
+pub fn keep(ruby: &Ruby, value: Value) -> Result<Place, Error> {
     loop {
         let vacant = with_registry(|registry| {
             let place = registry.vacant.pop()?;
@@ -135,23 +135,19 @@ pub fn keep(ruby: &Ruby, value: Value) -> Place {
         });
         if let Some((place, (page, index))) = vacant {
             page.kept[index].set(Some(value.into()));
-            return place;
+            return Ok(place);
         }
-        add_page(ruby);
+        add_page(ruby)?;
     }
 }
 
-/// Raises where there is no memory left, as Ruby does for the object.
-fn add_page(ruby: &Ruby) {
+fn add_page(ruby: &Ruby) -> Result<(), Error> {
     let mut kept = vec![];
-    let reserved = kept.try_reserve_exact(PAGE as usize);
-    if reserved
-        .and_then(|()| with_registry(Registry::make_room))
-        .is_err()
-    {
-        drop(kept);
-        // SAFETY: called with the GVL held, and nothing here is left to be dropped.
-        unsafe { rb_sys::rb_memerror() };
+    let reserved = kept
+        .try_reserve_exact(PAGE as usize)
+        .and_then(|()| with_registry(Registry::make_room));
+    if reserved.is_err() {
+        return errors::no_memory();
     }
     kept.resize(PAGE as usize, Cell::new(None));
     let kept = kept.into_boxed_slice();
@@ -165,13 +161,15 @@ fn add_page(ruby: &Ruby) {
             .vacant
             .extend(places.filter_map(Place::from_number));
     });
+    Ok(())
 }
 
-/// Sees to it that [`keep`] need make no object, if it comes next.
-pub fn prepare(ruby: &Ruby) {
+/// Sees to it that [`keep`] need make no object, and does not fail, if it comes next.
+pub fn prepare(ruby: &Ruby) -> Result<(), Error> {
     while with_registry(|registry| registry.vacant.is_empty()) {
-        add_page(ruby);
+        add_page(ruby)?;
     }
+    Ok(())
 }
 
 /// What is kept at `place`.

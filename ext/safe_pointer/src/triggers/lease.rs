@@ -37,11 +37,13 @@ pub fn with_lease(
         return None;
     }
     Releaser::add_lessee(ruby, releaser, fiber);
-    let lease = Lease::new(ruby, releaser.as_value(), fiber);
-    let result = body(releaser.held(ruby));
-    lease.end(ruby);
-    // Until here: as long as this is on the stack, the lease lasts.
-    black_box(lease);
+    let result = Lease::new(ruby, releaser.as_value(), fiber).and_then(|lease| {
+        let result = body(releaser.held(ruby));
+        lease.end(ruby);
+        // Until here: as long as this is on the stack, the lease lasts.
+        black_box(lease);
+        result
+    });
     let is_it = |lessee: &Lessee| lessee.fiber == fiber;
     let ended = errors::despite(&result, || end_one(ruby, releaser, Occasion::Lease, is_it));
     Some(errors::and(result, ended))

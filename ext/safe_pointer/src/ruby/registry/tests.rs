@@ -7,6 +7,14 @@ use magnus::{Error, Integer, Ruby, TryConvert, Value, prelude::*, rb_sys::AsRawV
 use super::*;
 use crate::testing::in_ruby;
 
+/// There is memory enough.
+fn keep(ruby: &Ruby, value: Value) -> Place {
+    match super::keep(ruby, value) {
+        Ok(place) => place,
+        Err(error) => unreachable!("{error}"),
+    }
+}
+
 /// Keeps so many texts that nothing else refers to, with gaps between them that compaction can fill.
 #[inline(never)]
 fn keep_texts(ruby: &Ruby, count: u32) -> Vec<Place> {
