@@ -85,7 +85,8 @@ class SafePointer
 
     def warn_of_release_error(error, info)
       what = describe(info[:class], info[:address])
-      made = ", made at #{info[:made_at].first}," if info[:made_at]
+      made_at = info[:made_at]&.first
+      made = ", made at #{first_line(made_at)}," if made_at
       occasion = RELEASE_OCCASIONS.fetch(info[:trigger])
       release = " by #{info[:release]}" if info[:release]
       place = " (#{info[:raised_at]})" if info[:raised_at]

@@ -68,6 +68,8 @@ RSpec.describe SafePointer, ".trace" do
       "a method and blocks in it" => ->(make) { [1].each { [2].map { make.call } } },
       "a method of one object" => ->(make) { one_of_its_own.call { make.call } },
       "code from a String" => ->(make) { binding.eval("make.call", "a: b.rb", 7) },
+      "code from a String, line 0" => ->(make) { binding.eval("make.call", "a.rb", 0) },
+      "a path in no encoding" => ->(make) { binding.eval("make.call", "gr\xF6\xDFe.rb", 7) },
       "a rescue and an ensure" => lambda do |make|
         raise IOError
       rescue IOError
@@ -99,6 +101,37 @@ RSpec.describe SafePointer, ".trace" do
       pointer = Thread.new(Oracle.create, &Handle.method(:new)).value
       expect(entry(pointer.address).made_at).to match [/\A#{Regexp.escape($PROGRAM_NAME)}:in .*new'\z/]
       pointer.free
+    end
+  end
+
+  describe "paths in any encoding" do
+    def made_at(path, type, address) = binding.eval("type.new(FFI::Pointer.new(address))", path, 7)
+
+    latin1, unknown = "gr\xF6\xDFe.rb".dup.force_encoding(Encoding::ISO_8859_1), "gr\xF6\xDFe.rb"
+    type = Class.new(SafePointer) { def self.release(_) = nil }
+    failing = Class.new(SafePointer) { def self.release(_) = raise(IOError) }
+
+    it "are in one report, and in what stands for each pointer" do
+      pointers = ["größe.rb", latin1, unknown, "größe.rb".encode("UTF-16LE")].map { |path| made_at(path, type, 64) }
+      io = StringIO.new
+      SafePointer.report(io)
+      expect(io.string).to include(" größe.rb:7:in").twice.and include(" gr\uFFFD\uFFFDe.rb:7:in")
+      expect(SafePointer.live.map(&:inspect)).to include(/ größe.rb:7:in/, / gr\uFFFD\uFFFDe.rb:7:in/)
+      pointers.each(&:free)
+    end
+
+    it "are in the warning of a second owner" do
+      SafePointer.warnings[:second_owner] = true
+      pointers = [made_at("größe.rb", type, 64)]
+      expect { pointers << made_at(latin1, type, 64) }.to output(/\Agröße.rb:7: .* made at größe.rb:7:in/).to_stderr
+      pointers.each(&:free)
+    ensure
+      SafePointer.warnings[:second_owner] = false
+    end
+
+    it "are in the warning of an error that nobody called for" do
+      pointer = made_at(unknown, failing, 64)
+      expect { pointer.use { pointer.free } }.to output(/, made at gr\uFFFD\uFFFDe.rb:7:in .* raised IOError/).to_stderr
     end
   end
 

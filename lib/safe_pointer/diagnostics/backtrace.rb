@@ -14,10 +14,11 @@ class SafePointer
       DEPTH = 20
 
       own = [File.dirname(__FILE__, 2), FFI::ManagedStruct.instance_method(:initialize).source_location&.first].compact
-      # This library, ffi's structs and what Ruby has of its own in Ruby.
-      OWN = Ractor.make_shareable(%r{\A(?:#{Regexp.union(own)}(?:\z|\.rb\z|/)|<internal:)})
+      # This library, ffi's structs and what Ruby has of its own in Ruby. In bytes: a path may be in any encoding, or in
+      # none.
+      OWN = Ractor.make_shareable(%r{\A(?:#{Regexp.union(own.map(&:b))}(?:\z|\.rb\z|/)|<internal:)}n)
       # What Ruby has before a label: ` or, since 3.4, '.
-      QUOTE = caller_locations(0, 1).first.to_s[/:in (.)/, 1].freeze
+      QUOTE = caller_locations(0, 1).first.to_s.b[/.*:in (.)/mn, 1].force_encoding(Encoding::UTF_8).freeze
       private_constant :DEPTH, :OWN, :QUOTE
 
       class << self
@@ -38,7 +39,7 @@ class SafePointer
         #
         # @return [Array<String>] frozen
         def lines(frames)
-          calls = frames.each_slice(3).drop_while { |path,| OWN.match?(path) }
+          calls = frames.each_slice(3).drop_while { |path,| OWN.match?(path.b) }
           # Ruby says of a method in C, `new` for instance, that it is where it was called from.
           calls.shift while calls.size > 1 && place(*calls[0]) == place(*calls[1])
           Ractor.make_shareable(calls.map { |call| text(*call) })
@@ -49,8 +50,14 @@ class SafePointer
           lines(frames).first
         end
 
+        # A line of text, in an encoding that can be put together with others.
+        def words(line)
+          SafePointer.send(:first_line, line)
+        end
+
         # File and line of a line of text, as a warning begins with.
         def place_of(line)
+          line = words(line)
           line[/\A.+?:\d+(?=:in )/] || line
         end
 
@@ -65,7 +72,7 @@ class SafePointer
           return path unless line
 
           path, label = path.b, label.b unless Encoding.compatible?(path, label)
-          "#{path}:#{line}:in #{QUOTE}#{label}'"
+          "#{path}#{":#{line}" unless line.zero?}:in #{QUOTE}#{label}'"
         end
       end
     end

@@ -70,7 +70,9 @@ class SafePointer
 
       # @return [String]
       def inspect
-        "#<#{SafePointer.send(:describe, pointer_class, address)} alive#{", made at #{site}" if @origin&.frames}>"
+        place = site
+        made = ", made at #{Backtrace.words(place)}" if place
+        "#<#{SafePointer.send(:describe, pointer_class, address)} alive#{made}>"
       end
       alias to_s inspect
 

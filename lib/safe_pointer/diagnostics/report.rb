@@ -42,9 +42,10 @@ class SafePointer
 
       def row(group)
         oldest = group.filter_map(&:age).max
+        site = group[0].site
         [
           SafePointer.send(:name_of, group[0].pointer_class), group.size.to_s, group.sum(&:size).to_s,
-          oldest ? "#{oldest} GCs" : "-", group[0].site || "not traced"
+          oldest ? "#{oldest} GCs" : "-", site ? Backtrace.words(site) : "not traced"
         ]
       end
 

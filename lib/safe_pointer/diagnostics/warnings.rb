@@ -99,7 +99,8 @@ class SafePointer
       end
 
       def describe_owner(entry)
-        made = " made at #{entry.site}" if entry.site
+        site = entry.site
+        made = " made at #{Backtrace.words(site)}" if site
         "#{SafePointer.send(:name_of, entry.pointer_class)}#{made}"
       end
     end
