@@ -89,4 +89,68 @@ RSpec.describe "The end of memory", if: RUBY_PLATFORM.match?(/linux-gnu/) && Ora
     expect(child).to be_quiet
     expect(child.events.first(3)).to eq ["failed to allocate memory", true, true]
   end
+
+  it "raises NoMemoryError where the release of the parent, due thereby, meets another" do
+    child = child(helpers, <<~RUBY)
+      class Parent < SafePointer
+        def self.release(raw)
+          make(Released, 1_000)
+        rescue NoMemoryError
+          events << :release
+        end
+      end
+
+      # Runs in the construction of the child, before that has a place.
+      FFI::Pointer.prepend(Module.new do
+        def initialize(*)
+          super
+          $due&.free
+        end
+      end)
+      parent, raw = Parent.new(FFI::Pointer.new(64)), FFI::Pointer.new(65)
+      made = []
+      without_memory do
+        begin
+          loop { made << make(Released, 1) }
+        rescue NoMemoryError
+          $due = parent
+        end
+        Released.new(raw, parent: parent)
+      rescue NoMemoryError
+        events << :new
+      end
+      events << parent.freed? << made.flatten.none?(&:freed?)
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events.first(4)).to eq [:release, :new, true, true]
+  end
+
+  it "refuses a lease with NoMemoryError where there is no room for it, and ends the others" do
+    child = child(helpers, <<~RUBY)
+      pointer, = make(Released, 1)
+      make(Released, 1_000).each(&:free)
+      fibers = []
+      without_memory do
+        loop { fibers << Fiber.new { pointer.use { Fiber.yield } }.tap(&:resume) }
+      rescue NoMemoryError
+        pointer.free
+        events << pointer.freed?
+        fibers.each(&:resume)
+      end
+      events << pointer.freed? << fibers.none?(&:alive?)
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events.first(3)).to eq [false, true, true]
+  end
+
+  it "does without a warning where there is no memory to know owners" do
+    child = child(helpers, <<~RUBY)
+      SafePointer.warnings[:second_owner] = true
+      made = without_memory { make(Native, 1_000) }
+      made.each(&:free)
+      events << Oracle.counted
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events.first).to eq 1_000
+  end
 end

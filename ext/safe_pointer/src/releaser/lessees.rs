@@ -9,11 +9,20 @@ use magnus::{
 };
 
 use super::{Releaser, lease::Lessee};
+use crate::ruby::errors;
 
 impl Releaser {
     pub fn has_lessee(&self, fiber: u64) -> bool {
         let has = |lessees: &mut Vec<Lessee>| lessees.iter().any(|lessee| lessee.fiber == fiber);
         self.has_extras() && self.with_lessees(has)
+    }
+
+    /// Sees to it that [`Self::add_lessee`] takes no memory, if it comes next.
+    pub fn make_room_for_lessee(&self) -> Result<(), Error> {
+        match self.with_lessees(|lessees| lessees.try_reserve(1)) {
+            Ok(()) => Ok(()),
+            Err(_) => errors::no_memory(),
+        }
     }
 
     /// The fiber that runs, whose object id is `fiber`, has been granted a lease.

@@ -3,10 +3,10 @@
 use std::ptr;
 
 use magnus::{
-    Error, ExceptionClass, RClass, RString, Ruby,
+    Error, ExceptionClass, RClass, RString, Ruby, Value,
     error::{ErrorType, Tag},
     prelude::*,
-    rb_sys::protect,
+    rb_sys::{AsRawValue, protect},
     value::ReprValue,
 };
 use rb_sys::VALUE;
@@ -25,7 +25,16 @@ pub fn new(class: ExceptionClass, message: impl Into<String>) -> Error {
 /// Raises a NoMemoryError, for which Ruby has memory.
 pub fn no_memory() -> Result<(), Error> {
     // SAFETY: called with the GVL held; `protect` catches what is raised.
-    protect(|| unsafe { rb_sys::rb_memerror() }).map(drop)
+    let raised = protect(|| unsafe { rb_sys::rb_memerror() });
+    // Until Ruby code, or what follows, has raised again, another `rb_memerror` ends the process: and what is due whatever
+    // has been raised comes before that.
+    let raised = raised.or_else(|error| {
+        let exception = error.value();
+        // SAFETY: an exception that has been raised just now; as above.
+        let raise = |raised: Value| protect(|| unsafe { rb_sys::rb_exc_raise(raised.as_raw()) });
+        exception.map_or(Err(error), raise)
+    });
+    raised.map(drop)
 }
 
 /// A RuntimeError.

@@ -33,6 +33,9 @@ pub fn with_lease(
         let is_granted = family::admits(&member, Hold::Nested);
         return is_granted.then(|| body(releaser.held(ruby)));
     }
+    if let Err(error) = releaser.make_room_for_lessee() {
+        return Some(Err(error));
+    }
     if !family::hold(&member, Hold::Lease) {
         return None;
     }

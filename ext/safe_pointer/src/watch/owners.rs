@@ -18,10 +18,13 @@ fn with_owners<T>(body: impl FnOnce(&mut HashMap<usize, usize>) -> T) -> T {
     body(owners.get_or_insert_default())
 }
 
-/// `address` has one owner more. Returns whether it had one before.
+/// `address` has one owner more. Returns whether it had one before. Where there is no memory to know, it has none.
 pub fn add(address: Option<usize>) -> bool {
     match address {
         Some(address) if address != 0 && flags::is(Watch::SecondOwner) => with_owners(|owners| {
+            if owners.try_reserve(1).is_err() {
+                return false;
+            }
             let count = owners.entry(address).or_default();
             *count += 1;
             *count > 1
