@@ -61,6 +61,13 @@ RSpec.describe SafePointer, ".trace" do
     pointer.free
   end
 
+  it "keeps each name once, however many pointers were made there" do
+    backtrace = SafePointer::Diagnostics.const_get(:Backtrace)
+    names = Array.new(2) { backtrace.frames.grep(String).map(&:object_id) }
+    expect(names.first.size).to be > 10
+    expect(names.first).to eq names.last
+  end
+
   describe "the text" do
     one_of_its_own = Object.new
     def one_of_its_own.call = yield

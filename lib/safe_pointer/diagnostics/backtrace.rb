@@ -30,7 +30,8 @@ class SafePointer
           frames = []
           caller_locations(2, DEPTH).each do |location|
             path = location.path
-            path ? frames.push(path, location.lineno, location.label) : frames.push(location.to_s, nil, nil)
+            # Since 3.4, Ruby makes a label anew for whoever asks. Each is kept once.
+            path ? frames.push(path, location.lineno, -location.label) : frames.push(-location.to_s, nil, nil)
           end
           frames.freeze
         end
