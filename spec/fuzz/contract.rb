@@ -40,6 +40,7 @@ module Fuzz
       def discard? = @step[:discard] || base&.discard? || false
       def pauses? = @step[:free] == :pauses || base&.pauses? || false
       def ends? = ENDS.include?(@step[:free]) || base&.ends? || false
+      def exits? = %i[exits_before exits_after].include?(@step[:free]) || base&.exits? || false
       def frees_others? = @step[:also] || base&.frees_others? || false
       def sullen? = @step[:sullen] || base&.sullen? || false
 

@@ -126,6 +126,7 @@ module Fuzz
     # Something more than the step has ended in the midst of it.
     def left(step)
       @ending = true unless threaded?(step)
+      exit_elsewhere if threaded?(step) && @kinds.each_value.any?(&:exits?)
       # What these do in the end, as a release that raises, may come out in its place.
       @interrupted |= @began.select { |one| @contexts[one.number] == @contexts[step.number] }
       return if step.operation == :leave
@@ -139,6 +140,12 @@ module Fuzz
       [*[*step.pointers, step.makes, *@also].filter_map { |name| @resources[name] }, *pausing, *ending].each do |resource|
         resource.family.each { |one| one.at_most_once = one.open = true }
       end
+    end
+
+    # Ruby has the main thread exit for another one, in the midst of whatever it does, a release for instance.
+    def exit_elsewhere
+      @at_most_once = true
+      @resources.each_value { |one| one.at_most_once = true }
     end
 
     def pausing = @resources.each_value.select { |one| one.kind&.pauses? }
