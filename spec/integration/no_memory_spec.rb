@@ -1,7 +1,5 @@
 # frozen_string_literal: true
 
-require "tmpdir"
-
 # A process can have no memory left, and go on with less: Ruby collects, or raises NoMemoryError. Rust aborts it where the
 # extension gets none. AddressSanitizer has a malloc of its own.
 RSpec.describe "The end of memory", if: RUBY_PLATFORM.match?(/linux-gnu/) && Oracle::FLAGS.empty? do
@@ -28,23 +26,8 @@ RSpec.describe "The end of memory", if: RUBY_PLATFORM.match?(/linux-gnu/) && Ora
     def make(klass, count) = Array.new(count) { |number| klass.new(FFI::Pointer.new(number + 1)) }
   RUBY
 
-  around do |example|
-    Dir.mktmpdir do |directory|
-      @library = compile(directory)
-      example.run
-    end
-  end
-
-  def compile(directory)
-    library = File.join(directory, "no_memory.so")
-    command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-O1", "-fPIC", "-shared", "-o", library,
-               File.expand_path("../support/no_memory.c", __dir__)]
-    system(*command) or raise "#{command.join(" ")} failed"
-    library
-  end
-
   def child(helpers, source)
-    Child.ruby(helpers + source, env: {"LD_PRELOAD" => @library})
+    Child.ruby(helpers + source, env: {"LD_PRELOAD" => Oracle.build("no_memory")})
   end
 
   %w[Native Released].each do |klass|

@@ -8,25 +8,25 @@ require "ffi"
 module Oracle
   extend FFI::Library
 
-  SOURCE = File.expand_path("oracle.c", __dir__)
   BUILD_DIR = File.expand_path("../../tmp/oracle", __dir__)
   # More flags for the compiler, as bin/test-asan has them.
   FLAGS = ENV.fetch("SAFE_POINTER_ORACLE_FLAGS", "").split
 
-  # The name carries the content, the flags and the Ruby it was built for, so
-  # several Rubies can share one working copy.
-  def self.build
-    digest = Digest::SHA256.hexdigest([File.read(SOURCE), RUBY_DESCRIPTION, *FLAGS].join("\n"))[0, 16]
-    library = File.join(BUILD_DIR, "oracle-#{digest}.so")
-    compile(library) unless File.exist?(library)
+  # The library of a source here. The name carries the content, the flags and
+  # the Ruby it was built for, so several Rubies can share one working copy.
+  def self.build(name = "oracle")
+    source = File.expand_path("#{name}.c", __dir__)
+    digest = Digest::SHA256.hexdigest([File.read(source), RUBY_DESCRIPTION, *FLAGS].join("\n"))[0, 16]
+    library = File.join(BUILD_DIR, "#{name}-#{digest}.so")
+    compile(source, library) unless File.exist?(library)
     library
   end
 
-  def self.compile(library)
+  def self.compile(source, library)
     FileUtils.mkdir_p(BUILD_DIR)
     unfinished = "#{library}.#{Process.pid}"
     command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-g", "-O1", "-fPIC", "-pthread", "-shared",
-               *FLAGS, "-o", unfinished, SOURCE]
+               *FLAGS, "-o", unfinished, source]
     system(*command) or raise "#{command.join(" ")} failed"
     File.rename(unfinished, library)
   end
