@@ -1,7 +1,21 @@
 # frozen_string_literal: true
 
-# Ratios between what was measured in the same rounds, and tables of them.
+require "fileutils"
+require "json"
+
+# Ratios between what was measured in the same rounds, and tables of them. Whose they are has `@results` and `@options`,
+# and says by `kind` what the files are called.
 module Ratios
+  # Saves the figures, and the table. Returns the path, but for what kind of file it is.
+  def save(directory)
+    FileUtils.mkdir_p(directory)
+    path = File.join(directory, "ruby#{RUBY_VERSION[/\d+\.\d+/]}-#{kind}")
+    meta = { "ruby" => RUBY_DESCRIPTION, "ffi" => FFI::VERSION, "options" => @options.transform_keys(&:to_s) }
+    File.write("#{path}.json", JSON.pretty_generate(meta.merge("results" => @results)))
+    File.write("#{path}.md", "#{self}\n")
+    path
+  end
+
   private
 
   # The median, and the middle half in brackets.

@@ -1,7 +1,5 @@
 # frozen_string_literal: true
 
-require "fileutils"
-require "json"
 require_relative "ratios"
 
 # What the contenders cost, as ratios to what FFI::AutoPointer does in the same turn.
@@ -46,16 +44,9 @@ class Table
     median(beside(values, @results[workload][BASE])) if values
   end
 
-  # Saves the figures, and the table. Returns the path, but for what kind of file it is.
-  def save(directory)
-    FileUtils.mkdir_p(directory)
-    path = File.join(directory, "ruby#{RUBY_VERSION[/\d+\.\d+/]}-#{@options[:instructions] ? "instructions" : "time"}")
-    File.write("#{path}.json", JSON.pretty_generate(meta.merge("results" => @results)))
-    File.write("#{path}.md", "#{self}\n")
-    path
-  end
-
   private
+
+  def kind = @options[:instructions] ? "instructions" : "time"
 
   def spread
     " (median; in brackets, the middle half)" unless @options[:instructions]
@@ -84,10 +75,6 @@ class Table
     end.then { |base, all| [base, all.zip(base).map { |total, part| total - part }] }
     ["", format("`require \"ffi\"` takes %.0f ms and %.1f MB, `require \"safe_pointer\"` %.0f ms and %.1f MB more.",
                 *[ffi, more].flat_map { |seconds, bytes| [seconds * 1e3, bytes / 1e6] })]
-  end
-
-  def meta
-    { "ruby" => RUBY_DESCRIPTION, "ffi" => FFI::VERSION, "options" => @options.transform_keys(&:to_s) }
   end
 
   def columns

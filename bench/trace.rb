@@ -74,7 +74,8 @@ module Trace
 
   def table
     ["What tracing adds to a pointer, Ruby #{RUBY_VERSION}, ffi #{FFI::VERSION}, `bin/bench --trace`:", "",
-     "| calls on the stack | microseconds more | time, as a ratio to one that is not traced | bytes more |", "|---:|---:|---:|---:|",
+     "| calls on the stack | microseconds more | time, as a ratio to one that is not traced | bytes more |",
+     "|---:|---:|---:|---:|",
      *DEPTHS.map { |depth| row(depth) }].join("\n")
   end
 end

@@ -1,8 +1,6 @@
 # frozen_string_literal: true
 
 require "ffi"
-require "fileutils"
-require "json"
 require_relative "../ratios"
 require_relative "../table"
 
@@ -25,17 +23,9 @@ class GemsTable
     [title, "", *table(["pointers", *COLUMNS.values], lines)].join("\n")
   end
 
-  # Saves the figures, and the table. Returns the path, but for what kind of file it is.
-  def save(directory)
-    FileUtils.mkdir_p(directory)
-    path = File.join(directory, "ruby#{RUBY_VERSION[/\d+\.\d+/]}-gems")
-    meta = { "ruby" => RUBY_DESCRIPTION, "ffi" => FFI::VERSION, "options" => @options.transform_keys(&:to_s) }
-    File.write("#{path}.json", JSON.pretty_generate(meta.merge("results" => @results)))
-    File.write("#{path}.md", "#{self}\n")
-    path
-  end
-
   private
+
+  def kind = "gems"
 
   def lines
     @results.map do |title, result|
