@@ -126,6 +126,50 @@ RSpec.describe "The end of memory", if: RUBY_PLATFORM.match?(/linux-gnu/) && Ora
     expect(child.events.first(3)).to eq [false, true, true]
   end
 
+  it "has what is due wait in its queue where there is no room" do
+    child = child(helpers, <<~RUBY)
+      QUEUE = SafePointer::ReleaseQueue.new
+
+      def own(owner, number)
+        raw = FFI::Pointer.new(number)
+        SafePointer::Releaser.attach(owner, raw, Oracle.method(:count), release_queue: QUEUE)
+      end
+
+      def leave_child(number)
+        parent = Released.new(FFI::Pointer.new(number), release_queue: QUEUE)
+        SafePointer::Releaser.new(FFI::Pointer.new(number + 1), Oracle.method(:count), parent: parent)
+      end
+
+      # In the end of the release of a child, that has given back what it had.
+      def take_all_room
+        loop { MADE.concat(make(Released, 1)) }
+      rescue NoMemoryError
+        nil
+      end
+
+      MADE = []
+      children = []
+      out_of_reach { children = Array.new(1_000) { |number| leave_child(2 * number + 1) } }
+      full_gc
+      events << QUEUE.drain << Oracle.counted
+
+      GC.disable
+      out_of_reach { 1_000.times { |number| own(Object.new, number + 1) } }
+      GC.enable
+      without_memory do
+        take_all_room
+        full_gc
+        subscription = SafePointer.subscribe { |event| take_all_room if event.name == :released }
+        children.each(&:free)
+      ensure
+        subscription&.unsubscribe
+      end
+      events << QUEUE.size << Oracle.counted << QUEUE.drain << Oracle.counted
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events.first(6)).to eq [1_000, 0, 2_000, 1_000, 2_000, 3_000]
+  end
+
   it "does without a warning where there is no memory to know owners" do
     child = child(helpers, <<~RUBY)
       SafePointer.warnings[:second_owner] = true

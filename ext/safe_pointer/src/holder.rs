@@ -18,7 +18,11 @@ use crate::{
         classes, pointer,
     },
     releaser::{Message, Parts, Releaser, family_member::is_released, release_name::ReleaseName},
-    ruby::{class::class_of, data, finalizer, namespace, registry},
+    ruby::{
+        class::class_of,
+        data, finalizer, namespace,
+        registry::{self, Reservation},
+    },
 };
 
 pub mod attachment;
@@ -99,7 +103,7 @@ pub fn find_after(
     pointer: Value,
     before: impl FnOnce(&State),
 ) -> Result<Option<Obj<Releaser>>, Error> {
-    let releaser = match peek(ruby, pointer)? {
+    let (releaser, reservation) = match peek(ruby, pointer)? {
         Holder::Nothing => return Ok(None),
         Holder::Releaser(releaser) => return Ok(Some(releaser)),
         Holder::Native(release, slot) => heir(ruby, pointer, release, slot.address)?,
@@ -123,8 +127,9 @@ pub fn find_after(
         releaser.count_inherited();
     }
     // Whoever is releasing it has the pointer object, or there is nothing left to release.
-    if slot.state.is_owned() && !finalizer::is_over() {
-        slot.place.set(registry::keep(ruby, releaser.as_value())?);
+    let place = reservation.filter(|_| slot.state.is_owned());
+    if let Some(place) = place.and_then(|place| place.keep(ruby, releaser.as_value())) {
+        slot.place.set(place);
     }
     slot.state.move_to(releaser.state());
     if let Some(slot) = block::slot(pointer) {
@@ -133,13 +138,14 @@ pub fn find_after(
     Ok(Some(releaser))
 }
 
-/// A releaser that can take over from the native release of `pointer`, and until then has nothing to release.
+/// A releaser that can take over from the native release of `pointer`, and until then has nothing to release; and a place
+/// for it, unless Ruby looks after it.
 fn heir(
     ruby: &Ruby,
     pointer: Value,
     release: &NativeRelease,
     address: usize,
-) -> Result<Obj<Releaser>, Error> {
+) -> Result<(Obj<Releaser>, Option<Reservation>), Error> {
     let class = class_of(pointer);
     let parts = Parts {
         class,
@@ -151,17 +157,15 @@ fn heir(
     };
     let releaser = Releaser::with_state(ruby, parts, State::given_away());
     if !release.jobs.is_default() {
-        releaser.set_queue(&release.jobs);
+        releaser.set_queue(ruby, &release.jobs)?;
     }
-    match finalizer::is_over() {
-        // What comes after the last call of the finalizer, Ruby looks after.
-        true => define_finalizer(pointer, releaser)?,
-        false => {
-            finalizer::ensure_sentinel(ruby, block::is_freed_within_sweep());
-            registry::prepare(ruby)?;
-        }
+    // What comes after the last call of the finalizer, Ruby looks after.
+    if finalizer::is_over() {
+        define_finalizer(pointer, releaser)?;
+        return Ok((releaser, None));
     }
-    Ok(releaser)
+    finalizer::ensure_sentinel(ruby, block::is_freed_within_sweep());
+    Ok((releaser, Some(Reservation::new(ruby)?)))
 }
 
 /// Has `releaser` release `pointer` when that is gone, or the process ends.

@@ -15,7 +15,10 @@ use magnus::{
 };
 use safe_pointer_core::State;
 
-use crate::ruby::process;
+use crate::ruby::{
+    process,
+    registry::{self, Place, Reservation},
+};
 
 mod admission;
 mod children;
@@ -36,7 +39,7 @@ mod request;
 use counted::Counted;
 use extras::Extras;
 use own_release::{OwnCall, OwnRelease};
-use queue::Jobs;
+use queue::{Job, Jobs};
 use release_name::ReleaseName;
 use request::Request;
 
@@ -77,11 +80,17 @@ pub struct Releaser {
     callable: Cell<Opaque<Value>>,
     /// The class of the pointer object.
     class: Cell<Opaque<Value>>,
-    /// Where it is released when the garbage collector has found the pointer dead.
-    queue: OnceCell<Arc<Jobs>>,
+    queue: OnceCell<OwnQueue>,
     /// The release that runs in methods of the pointer's class.
     own_release: RefCell<Option<Box<OwnRelease>>>,
     extras: OnceLock<Box<Extras>>,
+}
+
+/// Where it is released when the garbage collector has found the pointer dead.
+struct OwnQueue {
+    jobs: Arc<Jobs>,
+    /// By which it is kept while it waits there.
+    reservation: Reservation,
 }
 
 /// What a new releaser is made of.
@@ -182,26 +191,36 @@ impl Releaser {
 
     /// Where this is released when the garbage collector has found the pointer dead.
     pub fn queue(&self) -> Option<&Arc<Jobs>> {
-        self.queue
-            .get()
-            .filter(|jobs| !jobs.is_closed() && !self.state.is_detached())
+        let jobs = &self.queue.get()?.jobs;
+        (!jobs.is_closed() && !self.state.is_detached()).then_some(jobs)
     }
 
-    /// Unless it has one.
-    pub fn set_queue(&self, queue: &Arc<Jobs>) {
-        self.queue.get_or_init(|| queue.clone());
-    }
-
-    /// It waits in a queue from now on. Returns whether it does already.
-    pub fn begin_waiting(&self) -> bool {
-        self.extras().waiting.replace(true)
-    }
-
-    /// It does no more.
-    pub fn end_waiting(&self) {
-        if let Some(extras) = self.extras.get() {
-            extras.waiting.set(false);
+    /// Unless it has one. Fails where there is no memory for the time that it waits there.
+    pub fn set_queue(&self, ruby: &Ruby, jobs: &Arc<Jobs>) -> Result<(), Error> {
+        if self.queue.get().is_none() {
+            let reservation = Reservation::new(ruby)?;
+            let jobs = jobs.clone();
+            self.queue.get_or_init(|| OwnQueue { jobs, reservation });
         }
+        Ok(())
+    }
+
+    /// Has it wait in its queue, closed or not. Once is enough.
+    pub fn begin_waiting(ruby: &Ruby, rb_self: Obj<Self>) {
+        let Some(OwnQueue { jobs, reservation }) = rb_self.queue.get() else {
+            return;
+        };
+        if let Some(place) = reservation.keep(ruby, rb_self.as_value()) {
+            jobs.push(Job::Releaser(place));
+        }
+    }
+
+    /// It waits no more for the job that has it at `place`.
+    pub fn end_waiting(&self, ruby: &Ruby, place: Place) {
+        match self.queue.get() {
+            Some(queue) => queue.reservation.take(ruby, place),
+            None => registry::take(ruby, place),
+        };
     }
 
     /// The release, which has been claimed, is to be carried out from a queue.

@@ -73,8 +73,9 @@ class SafePointer
         @signals = Thread::Queue.new
         @starting = Thread::Mutex.new
         @thread = nil
-        Worker.add(queue, self)
+        # May fail, and then there is none.
         queue.send(:watch, self)
+        Worker.add(queue, self)
       end
 
       # Starts the thread unless it runs. Of all who do so at once one starts it, and nobody waits.

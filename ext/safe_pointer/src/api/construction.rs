@@ -88,7 +88,7 @@ fn initialize(ruby: &Ruby, rb_self: Value, args: &[Value]) -> Result<Value, Erro
     };
     let releaser = Releaser::new(ruby, parts);
     if let Some(queue) = info.queue.as_ref().filter(|_| !options.has_queue()) {
-        releaser.set_queue(queue);
+        releaser.set_queue(ruby, queue)?;
     }
     if !attachment::attach(ruby, rb_self, releaser)? {
         return already_initialized(ruby, rb_self);

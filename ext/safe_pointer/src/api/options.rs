@@ -151,7 +151,7 @@ impl Options {
             releaser.set_fork_policy(policy);
         }
         if let Some(queue) = self.queue {
-            releaser.set_queue(&queue.jobs);
+            releaser.set_queue(ruby, &queue.jobs)?;
         }
         if let Some(parent) = self.parent {
             let bond = if self.within {

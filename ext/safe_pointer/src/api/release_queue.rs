@@ -99,7 +99,8 @@ fn watch(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, worker: Value) -> Result<(), E
 
 /// Has `releaser` release from here, or as if there was no queue if this one is closed.
 fn push(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, releaser: Obj<Releaser>) -> Result<(), Error> {
-    deferred::push(ruby, &rb_self.jobs, releaser)
+    releaser.set_queue(ruby, &rb_self.jobs)?;
+    deferred::push(ruby, releaser)
 }
 
 /// Where the releases of dead pointers wait that have no other queue: from GC until Ruby calls the finalizer, which drains
@@ -120,8 +121,8 @@ fn wrap(ruby: &Ruby, class: RClass, jobs: Arc<Jobs>) -> Obj<ReleaseQueue> {
 }
 
 /// A queue that somebody drains.
-fn make(ruby: &Ruby, class: RClass) -> Obj<ReleaseQueue> {
-    wrap(ruby, class, queue::add())
+fn make(ruby: &Ruby, class: RClass) -> Result<Obj<ReleaseQueue>, Error> {
+    Ok(wrap(ruby, class, queue::add()?))
 }
 
 /// Defines `SafePointer::ReleaseQueue`.

@@ -7,7 +7,7 @@ use crate::{
     releaser::Releaser,
     ruby::{
         class::class_of,
-        registry::{self, Place},
+        registry::{Place, Reservation},
     },
     watch::{
         cause::Ending,
@@ -115,10 +115,12 @@ fn notify_made_native(ruby: &Ruby, pointer: Value, address: usize) -> Result<(),
 
 /// Remembers where `pointer` was made, which may have got a releaser or been released meanwhile.
 fn set_origin(ruby: &Ruby, pointer: Value, origin: Value) -> Result<(), Error> {
-    registry::prepare(ruby)?;
+    let reservation = Reservation::new(ruby)?;
     match holder::peek(ruby, pointer)? {
         Holder::Native(_, slot) if slot.state.is_alive() => {
-            slot.place.set(registry::keep(ruby, origin)?);
+            if let Some(place) = reservation.keep(ruby, origin) {
+                slot.place.set(place);
+            }
         }
         Holder::Releaser(releaser) => Releaser::set_origin(releaser, origin),
         Holder::Native(..) | Holder::Nothing => {}

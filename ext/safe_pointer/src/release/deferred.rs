@@ -5,21 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use magnus::{Error, Ruby, Value, prelude::*, typed_data::Obj};
 
 use crate::{
-    releaser::{
-        Releaser,
-        queue::{Job, Jobs},
+    releaser::{Releaser, queue::Jobs},
+    ruby::{
+        errors,
+        registry::{self, Place},
     },
-    ruby::registry::{self, Place},
 };
 
-/// Has `releaser` release from `jobs`. Once is enough.
-pub fn push(ruby: &Ruby, jobs: &Jobs, releaser: Obj<Releaser>) -> Result<(), Error> {
-    if releaser.begin_waiting() {
-        return Ok(());
-    }
-    let place =
-        registry::keep(ruby, releaser.as_value()).inspect_err(|_| releaser.end_waiting())?;
-    jobs.push(Job::Releaser(place));
+/// Has `releaser` release from its queue.
+pub fn push(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
+    Releaser::begin_waiting(ruby, releaser);
     signal(ruby)
 }
 
@@ -40,7 +35,14 @@ fn with_workers<T>(body: impl FnOnce(&mut Vec<Worker>) -> T) -> T {
 /// From here on `worker` gets a signal when there are jobs, until they are closed.
 pub fn add_worker(ruby: &Ruby, jobs: Arc<Jobs>, worker: Value) -> Result<(), Error> {
     let place = registry::keep(ruby, worker)?;
-    with_workers(|workers| workers.push(Worker { jobs, place }));
+    let added = with_workers(|workers| {
+        let reserved = workers.try_reserve(1);
+        reserved.map(|()| workers.push(Worker { jobs, place }))
+    });
+    if added.is_err() {
+        registry::take(ruby, place);
+        errors::no_memory()?;
+    }
     Ok(())
 }
 
@@ -64,9 +66,15 @@ fn index_of(workers: &[Worker], jobs: &Arc<Jobs>) -> Option<usize> {
 
 /// Signals to the threads that there are jobs for.
 pub fn signal(ruby: &Ruby) -> Result<(), Error> {
-    let wanted: Vec<Arc<Jobs>> = with_workers(|workers| {
+    let mut wanted = vec![];
+    with_workers(|workers| {
         let jobs = workers.iter().map(|worker| &worker.jobs);
-        jobs.filter(|jobs| !jobs.is_empty()).cloned().collect()
+        for jobs in jobs.filter(|jobs| !jobs.is_empty()) {
+            // Those that no memory is for get the next signal.
+            if wanted.try_reserve(1).is_ok() {
+                wanted.push(jobs.clone());
+            }
+        }
     });
     for jobs in wanted {
         let worker = with_workers(|workers| {

@@ -36,9 +36,9 @@ pub fn release_due(ruby: &Ruby, mut due: Due, occasion: Occasion) -> Result<(), 
         // What GC found dead goes where its class wants that released.
         let is_deferred =
             trigger == Trigger::Finalizer && occasion != Occasion::Queue && !process::is_ending();
-        if let Some(queue) = releaser.queue().filter(|_| is_deferred) {
+        if is_deferred && releaser.queue().is_some() {
             releaser.set_due();
-            return left.and(deferred::push(ruby, queue, releaser));
+            return left.and(deferred::push(ruby, releaser));
         }
         let (pointer, own) = releaser.take_request(ruby);
         // This asks Ruby, and an interrupt may come: it has been claimed, and is released all the same.

@@ -19,7 +19,7 @@ use super::{
     children::Children,
     loose::{self, Loose},
 };
-use crate::ruby::{data, registry};
+use crate::ruby::data;
 
 /// A releaser as one of a family.
 #[derive(Clone, Copy)]
@@ -56,7 +56,7 @@ impl FamilyMember {
         if let Some((parent, _)) = parent {
             self.0.writebarrier(parent);
         }
-        if let Some(Ok(place)) = loose.map(|loose| registry::keep(ruby, loose.as_value())) {
+        if let Some(place) = loose.and_then(|loose| Loose::keep(ruby, loose)) {
             self.0.extras().loose.set(place);
         }
         old

@@ -6,13 +6,14 @@
 use std::cell::Cell;
 
 use magnus::{
-    DataTypeFunctions, Error, Ruby, TypedData, gc::Marker, typed_data::Obj, value::Opaque,
+    DataTypeFunctions, Error, Ruby, TypedData, gc::Marker, prelude::*, typed_data::Obj,
+    value::Opaque,
 };
 
 use super::Releaser;
 use crate::ruby::{
     data, namespace,
-    registry::{self, Place},
+    registry::{self, Place, Reservation},
 };
 
 /// The hold of one such child on its parent. The registry keeps it until the hold ends, and with it the parent's releaser,
@@ -22,6 +23,7 @@ use crate::ruby::{
 pub struct Loose {
     /// Whoever takes it out ends the hold.
     parent: Cell<Option<Opaque<Obj<Releaser>>>>,
+    reservation: Reservation,
 }
 
 impl DataTypeFunctions for Loose {
@@ -33,15 +35,19 @@ impl DataTypeFunctions for Loose {
 }
 
 impl Loose {
-    /// The next call of [`registry::keep`] makes no object, and does not fail.
     pub fn new(ruby: &Ruby, parent: Obj<Releaser>) -> Result<Obj<Self>, Error> {
         let loose = ruby.obj_wrap(Self {
             parent: Cell::new(None),
+            reservation: Reservation::new(ruby)?,
         });
         // Set after the object exists: a GC during its allocation does not see inside the Rust value.
         loose.parent.set(Some(parent.into()));
-        registry::prepare(ruby)?;
         Ok(loose)
+    }
+
+    /// Has the registry keep it, once.
+    pub fn keep(ruby: &Ruby, rb_self: Obj<Self>) -> Option<Place> {
+        rb_self.reservation.keep(ruby, rb_self.as_value())
     }
 
     /// The one kept at `place`, where there is one.

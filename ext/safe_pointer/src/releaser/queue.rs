@@ -1,14 +1,20 @@
 //! Releases that wait: for the finalizer, or for the thread that drains a queue.
 
-use std::sync::{
-    Arc, LazyLock, Mutex, PoisonError, Weak,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    iter,
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
-use magnus::{DataTypeFunctions, TypedData};
+use magnus::{DataTypeFunctions, Error, TypedData};
 use safe_pointer_core::Queue;
 
-use crate::{ffi::native_function::NativeFunction, ruby::registry::Place};
+use crate::{
+    ffi::native_function::NativeFunction,
+    ruby::{errors, process, registry::Place},
+};
 
 /// The jobs of one queue. Nothing of Ruby's is in it: the garbage collector adds jobs in the midst of its work.
 ///
@@ -90,23 +96,31 @@ pub fn default() -> &'static Arc<Jobs> {
 }
 
 /// Makes a queue.
-pub fn add() -> Arc<Jobs> {
+pub fn add() -> Result<Arc<Jobs>, Error> {
     let jobs = Arc::default();
-    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    // As rarely as it grows.
-    if all.len() == all.capacity() {
-        all.retain(|jobs| jobs.strong_count() > 0);
+    let added = with_all(|all| {
+        // As rarely as it grows, and not while they are gone through.
+        if all.len() == all.capacity() && !process::is_ending() {
+            all.retain(|jobs| jobs.strong_count() > 0);
+        }
+        let reserved = all.try_reserve(1);
+        reserved.map(|()| all.push(Arc::downgrade(&jobs)))
+    });
+    if added.is_err() {
+        errors::no_memory()?;
     }
-    all.push(Arc::downgrade(&jobs));
-    jobs
+    Ok(jobs)
 }
 
-/// Every queue.
-pub fn all() -> Vec<Arc<Jobs>> {
-    let mut all = vec![default().clone()];
-    let others = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    all.extend(others.iter().filter_map(Weak::upgrade));
-    all
+/// Every queue there is now, one after another. For the end of the process.
+pub fn all() -> impl Iterator<Item = Arc<Jobs>> {
+    let count = with_all(|all| all.len());
+    let others = (0..count).map_while(|index| with_all(|all| all.get(index).cloned()));
+    iter::once(default().clone()).chain(others.filter_map(|jobs| jobs.upgrade()))
+}
+
+fn with_all<T>(body: impl FnOnce(&mut Vec<Weak<Jobs>>) -> T) -> T {
+    body(&mut ALL.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The object of a queue.

@@ -10,7 +10,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -30,6 +30,9 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     pages: vec![],
     vacant: vec![],
 });
+
+/// How many of the vacant places are reserved. Rises only under the lock, so that there are never fewer.
+static RESERVED: AtomicUsize = AtomicUsize::new(0);
 
 struct Registry {
     pages: Vec<Opaque<Obj<Page>>>,
@@ -113,6 +116,35 @@ impl Registry {
         self.vacant.try_reserve(places - self.vacant.len())
     }
 
+    /// Another Ractor may have been here since there was room.
+    fn add(&mut self, page: Obj<Page>) -> Result<(), TryReserveError> {
+        self.make_room()?;
+        let first = self.pages.len() as u32 * PAGE + 1;
+        self.pages.push(page.into());
+        let places = (first..first + PAGE).rev();
+        self.vacant.extend(places.filter_map(Place::from_number));
+        Ok(())
+    }
+
+    /// Whether there is a place for anybody.
+    fn has_room(&self) -> bool {
+        self.vacant.len() > RESERVED.load(Relaxed)
+    }
+
+    fn keep(&mut self, ruby: &Ruby, value: Value) -> Option<Place> {
+        let place = self.vacant.pop()?;
+        let (page, index) = self.cell(ruby, place)?;
+        page.kept[index].set(Some(value.into()));
+        Some(place)
+    }
+
+    fn take(&mut self, ruby: &Ruby, place: Place) -> Option<Opaque<Value>> {
+        let (page, index) = self.cell(ruby, place)?;
+        let kept = page.kept[index].take()?;
+        self.vacant.push(place);
+        Some(kept)
+    }
+
     fn cell(&self, ruby: &Ruby, place: Place) -> Option<(Obj<Page>, usize)> {
         let page = ruby.get_inner(*self.pages.get(place.page())?);
         Some((page, place.index()))
@@ -128,16 +160,14 @@ fn with_registry<T>(body: impl FnOnce(&mut Registry) -> T) -> T {
 #[inline(always)]
 pub fn keep(ruby: &Ruby, value: Value) -> Result<Place, Error> {
     loop {
-        let vacant = with_registry(|registry| {
-            let place = registry.vacant.pop()?;
-            let cell = registry.cell(ruby, place)?;
-            Some((place, cell))
+        let kept = with_registry(|registry| match registry.has_room() {
+            true => registry.keep(ruby, value),
+            false => None,
         });
-        if let Some((place, (page, index))) = vacant {
-            page.kept[index].set(Some(value.into()));
-            return Ok(place);
+        match kept {
+            Some(place) => return Ok(place),
+            None => add_page(ruby)?,
         }
-        add_page(ruby)?;
     }
 }
 
@@ -153,23 +183,69 @@ fn add_page(ruby: &Ruby) -> Result<(), Error> {
     let kept = kept.into_boxed_slice();
     let page = ruby.obj_wrap(Page { kept });
     ruby.gc_register_mark_object(page);
-    with_registry(|registry| {
-        let first = registry.pages.len() as u32 * PAGE + 1;
-        registry.pages.push(page.into());
-        let places = (first..first + PAGE).rev();
-        registry
-            .vacant
-            .extend(places.filter_map(Place::from_number));
-    });
-    Ok(())
+    match with_registry(|registry| registry.add(page)) {
+        Ok(()) => Ok(()),
+        Err(_) => errors::no_memory(),
+    }
 }
 
-/// Sees to it that [`keep`] need make no object, and does not fail, if it comes next.
-pub fn prepare(ruby: &Ruby) -> Result<(), Error> {
-    while with_registry(|registry| registry.vacant.is_empty()) {
-        add_page(ruby)?;
+/// A place for somebody who can neither fail to get one nor let Ruby run meanwhile. One object at a time is kept by it.
+pub struct Reservation {
+    /// Where that object is.
+    used: PlaceCell,
+}
+
+impl Reservation {
+    /// Fails where there is no memory for another page.
+    pub fn new(ruby: &Ruby) -> Result<Self, Error> {
+        let reserve = |registry: &mut Registry| {
+            let has_room = registry.has_room();
+            RESERVED.fetch_add(usize::from(has_room), Relaxed);
+            has_room
+        };
+        while !with_registry(reserve) {
+            add_page(ruby)?;
+        }
+        Ok(Self {
+            used: PlaceCell::default(),
+        })
     }
-    Ok(())
+
+    /// Keeps `value`, unless something is kept already. That ends with [`take`], and this is of no more use then, or with
+    /// [`Reservation::take`].
+    pub fn keep(&self, ruby: &Ruby, value: Value) -> Option<Place> {
+        if self.used.get().is_some() {
+            return None;
+        }
+        let place = with_registry(|registry| {
+            RESERVED.fetch_sub(1, Relaxed);
+            registry.keep(ruby, value)
+        })?;
+        self.used.set(place);
+        Some(place)
+    }
+
+    /// As [`take`]. Where it was kept by this, so can be another object.
+    pub fn take(&self, ruby: &Ruby, place: Place) -> Option<Value> {
+        let kept = with_registry(|registry| {
+            let kept = registry.take(ruby, place)?;
+            if self.used.get() == Some(place) {
+                self.used.take();
+                RESERVED.fetch_add(1, Relaxed);
+            }
+            Some(kept)
+        })?;
+        Some(ruby.get_inner(kept))
+    }
+}
+
+/// May come in the midst of a garbage collection.
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.used.get().is_none() {
+            RESERVED.fetch_sub(1, Relaxed);
+        }
+    }
 }
 
 /// What is kept at `place`.
@@ -180,12 +256,7 @@ pub fn get(ruby: &Ruby, place: Place) -> Option<Value> {
 
 /// What is kept at `place`, which is vacant afterwards.
 pub fn take(ruby: &Ruby, place: Place) -> Option<Value> {
-    let kept = with_registry(|registry| {
-        let (page, index) = registry.cell(ruby, place)?;
-        let kept = page.kept[index].take()?;
-        registry.vacant.push(place);
-        Some(kept)
-    })?;
+    let kept = with_registry(|registry| registry.take(ruby, place))?;
     Some(ruby.get_inner(kept))
 }
 

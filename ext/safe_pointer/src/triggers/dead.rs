@@ -144,16 +144,14 @@ fn release_queued(
     occasion: Occasion,
 ) -> Result<(), Error> {
     if releaser.take_due() {
-        registry::take(ruby, place);
-        releaser.end_waiting();
+        releaser.end_waiting(ruby, place);
         let due = Some((FamilyMember(releaser), Trigger::Finalizer));
         return end::release_due(ruby, due, occasion);
     }
     // Before it leaves the registry, as above. Then it is left to the end of the process.
     discard_in_fork(ruby, releaser)?;
     let pointer = holder::pointer_of(ruby, releaser)?;
-    registry::take(ruby, place);
-    releaser.end_waiting();
+    releaser.end_waiting(ruby, place);
     finalize(ruby, releaser, pointer, Some(occasion))
 }
 
@@ -180,7 +178,7 @@ pub fn wait_or_release(
 ) -> Result<(), Error> {
     discard_in_fork(ruby, releaser)?;
     match releaser.queue().filter(|_| !process::is_ending()) {
-        Some(queue) => deferred::push(ruby, queue, releaser),
+        Some(_) => deferred::push(ruby, releaser),
         None => finalize(ruby, releaser, pointer, Some(occasion)),
     }
 }

@@ -95,9 +95,13 @@ impl End {
     /// to end have been called. No parent waits for those any more.
     fn let_parents_go(&mut self, ruby: &Ruby) {
         let depth = |parent| family::depth(&FamilyMember(parent));
-        let mut holds: Vec<_> = loose::all(ruby)
-            .map(|(place, parent)| (depth(parent), place))
-            .collect();
+        let mut holds = vec![];
+        for (place, parent) in loose::all(ruby) {
+            // Those that no memory is for are let go later.
+            if holds.try_reserve(1).is_ok() {
+                holds.push((depth(parent), place));
+            }
+        }
         // Those of its children before that of a member: it may have been asked for, and waits for no others.
         holds.sort_by_key(|(depth, _)| Reverse(*depth));
         for (_, place) in holds {

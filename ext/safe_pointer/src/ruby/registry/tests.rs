@@ -57,7 +57,11 @@ fn number(ruby: &Ruby, number: i64) -> Value {
 }
 
 fn take_number(ruby: &Ruby, place: Place) -> Option<i64> {
-    Integer::from_value(take(ruby, place)?)?.to_i64().ok()
+    number_of(take(ruby, place))
+}
+
+fn number_of(kept: Option<Value>) -> Option<i64> {
+    Integer::from_value(kept?)?.to_i64().ok()
 }
 
 #[test]
@@ -112,7 +116,8 @@ fn a_page_is_added_where_all_are_full_and_is_used_again() {
         let pages = || with_registry(|registry| registry.pages.len());
         let added = without_gc(ruby, || {
             let before = pages();
-            let vacant = with_registry(|registry| registry.vacant.len()) as i64;
+            let reserved = RESERVED.load(Relaxed);
+            let vacant = with_registry(|registry| registry.vacant.len() - reserved) as i64;
             [vacant, vacant + 1, vacant + i64::from(PAGE), vacant + 1].map(|count| {
                 let places: Vec<Place> = (0..count)
                     .map(|value| keep(ruby, number(ruby, value)))
@@ -125,6 +130,64 @@ fn a_page_is_added_where_all_are_full_and_is_used_again() {
             })
         });
         assert_eq!(added, [0, 1, 1, 1]);
+        Ok(())
+    });
+}
+
+/// As many places are reserved as there are vacant ones, so that only who has reserved one gets a place.
+#[test]
+fn what_is_reserved_is_there_for_one_object_at_a_time() {
+    in_ruby(|ruby| {
+        without_gc(ruby, || {
+            let pages = with_registry(|registry| registry.pages.len());
+            let room = with_registry(|registry| registry.vacant.len()) - RESERVED.load(Relaxed);
+            let reservations: Vec<Reservation> =
+                (0..room).flat_map(|_| Reservation::new(ruby)).collect();
+            assert_eq!(reservations.len(), room);
+            assert_eq!(with_registry(|registry| registry.pages.len()), pages);
+
+            let first = &reservations[0];
+            let places = [1, 2].map(|value| first.keep(ruby, number(ruby, value)));
+            assert!(places[0].is_some());
+            assert_eq!(places[1], None);
+            let elsewhere = keep(ruby, number(ruby, 3));
+            assert_eq!(with_registry(|registry| registry.pages.len()), pages + 1);
+
+            // Only what it has kept itself makes it reserve again.
+            let reserved = RESERVED.load(Relaxed);
+            assert_eq!(number_of(first.take(ruby, elsewhere)), Some(3));
+            assert_eq!(RESERVED.load(Relaxed), reserved);
+            let taken = places[0].and_then(|place| first.take(ruby, place));
+            assert_eq!(number_of(taken), Some(1));
+            assert_eq!(RESERVED.load(Relaxed), reserved + 1);
+            assert!(first.keep(ruby, number(ruby, 4)).is_some());
+            let others = reservations[1..]
+                .iter()
+                .map(|other| other.keep(ruby, number(ruby, 5)));
+            assert!(others.flatten().count() == room - 1);
+            assert_eq!(with_registry(|registry| registry.pages.len()), pages + 1);
+        });
+        Ok(())
+    });
+}
+
+#[test]
+fn what_was_reserved_and_is_not_used_is_free_again() {
+    in_ruby(|ruby| {
+        without_gc(ruby, || {
+            let before = RESERVED.load(Relaxed);
+            let reservations: Vec<Reservation> = [(); 3]
+                .iter()
+                .flat_map(|()| Reservation::new(ruby))
+                .collect();
+            assert_eq!(RESERVED.load(Relaxed), before + 3);
+            let place = reservations[0].keep(ruby, number(ruby, 1));
+            assert_eq!(RESERVED.load(Relaxed), before + 2);
+            drop(reservations);
+            assert_eq!(RESERVED.load(Relaxed), before);
+            assert_eq!(place.and_then(|place| take_number(ruby, place)), Some(1));
+            assert_eq!(RESERVED.load(Relaxed), before);
+        });
         Ok(())
     });
 }
