@@ -12,7 +12,7 @@ module Fuzz
       yield_fiber: 4, queue: 2, drain: 2, close_queue: 1, fork_it: 2, at_exit_do: 2, trap_do: 2, stub: 5, stress_do: 1,
       trace_point: 1, trace: 1, subscribe: 1, warn_of: 1, handle_errors: 1, look: 1, registry: 1, register: 2,
       unregister: 1, replace: 1, open_it: 4, null: 2, freeze_it: 2, leave: 1, timeout: 3, schedule: 3, few_files: 1,
-      deep: 2, ractor: 10, prepend_to: 2
+      no_memory: 2, deep: 2, ractor: 10, prepend_to: 2
     }.freeze
     # FFI::AutoPointer as ffi has it: there the rest does not exist.
     STOCK = %i[make free_it drop by_hand autorelease ask collect define thread join pass].freeze
@@ -22,7 +22,8 @@ module Fuzz
     # forked beside one that ends.
     NOT_WITH_RACTORS = %i[thread schedule timeout fork_it].freeze
     BLOCKS = %i[
-      open_it use thread fiber fork_it at_exit_do trap_do stub stress_do trace_point timeout schedule few_files deep
+      open_it use thread fiber fork_it at_exit_do trap_do stub stress_do trace_point timeout schedule few_files
+      no_memory deep
     ].freeze
     # Methods of ffi that are called in the midst of others.
     MIDST = { "FFI::Pointer" => %i[initialize address null? read_int ==], "FFI::AutoPointer" => %i[initialize] }.freeze
@@ -152,6 +153,7 @@ module Fuzz
     def timeout_arguments = @around.intersect?(%i[fiber timeout]) ? nil : { seconds: (1 + @random.rand(20)) / 5000.0 }
     def schedule_arguments = {}
     def few_files_arguments = @around.intersect?(%i[thread schedule]) ? nil : {}
+    def no_memory_arguments = @around.include?(:fiber) ? nil : {}
     def deep_arguments = { left: 1 + @random.rand(80) }
     def trace_point_arguments = { events: pick([%i[call return], %i[c_call], %i[c_return raise], %i[line]]) }
 

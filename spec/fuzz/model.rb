@@ -203,7 +203,7 @@ module Fuzz
         found[step.number] = within
         inner = case step.operation
                 when :thread, :fiber then "#{within}#{step.makes}"
-                when :timeout, :schedule, :few_files, :deep then "#{within}t#{step.number}"
+                when :timeout, :schedule, :few_files, :no_memory, :deep then "#{within}t#{step.number}"
                 else within
                 end
         contexts(step.body, inner, found) if step.body

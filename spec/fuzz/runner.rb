@@ -156,10 +156,10 @@ module Fuzz
     # of a thread that it ends there (its error is a number). So does AddressSanitizer of a stack that it does not know.
     EXPECTED = /
       warning:\ Exception\ in\ finalizer | :\d+:(?:in\ .*:)?\ Integer$ |
-      ^safe_pointer:\ release\ of\ .*(?:IOError|UncaughtThrowError|LocalJumpError) |
+      ^safe_pointer:\ release\ of\ .*(?:IOError|UncaughtThrowError|LocalJumpError|NoMemoryError) |
       was\ freed\ by\ GC,\ not\ by\ you | is\ owned\ already,\ by | GC\ will\ never\ release\ this |
       WARNING:\ ASan\ is\ ignoring | ^False\ positive\ error\ reports | ^For\ details\ see |
-      Interrupt | SystemExit | Fuzz::Stop | SystemStackError | ^\s+from\  | ^\t | program\.rb:.*IOError
+      Interrupt | SystemExit | Fuzz::Stop | SystemStackError | NoMemoryError | ^\s+from\  | ^\t | program\.rb:.*IOError
     /x.freeze
     private_constant :SIZES, :RUBYS_OWN, :EXPECTED
 

@@ -4,6 +4,7 @@ require "timeout"
 require "ffi"
 require "safe_pointer"
 require_relative "../support/fiber_scheduler"
+require_relative "../support/no_memory"
 require_relative "../support/oracle"
 
 # What the lines of a program call, in the process that runs it. It logs what has begun and how it has ended;
@@ -150,6 +151,13 @@ module Fuzz
     ensure
       Process.setrlimit(:NOFILE, *limits)
       @few_files = false
+    end
+
+    # The extension gets no memory while the block runs.
+    def without_memory(&)
+      NoMemory.here? ? NoMemory.during(&) : yield
+    rescue NoMemoryError
+      nil
     end
 
     # Runs the block where only so many more calls have room on the stack.

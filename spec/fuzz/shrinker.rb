@@ -89,7 +89,7 @@ module Fuzz
         # Of the seed #{result.program.seed}. Run it with: ruby FILE
         $LOAD_PATH.unshift #{File.join(ROOT, "lib").inspect}
         require #{File.join(ROOT, "spec/fuzz/runtime").inspect}
-        #{"require #{plant.inspect}\n" if plant}extend Fuzz
+        #{"require #{plant.inspect}\n" if plant}#{"NoMemory.preload\n" if result.program.all.any? { |step| step.operation == :no_memory }}extend Fuzz
         Fuzz.log_to($stdout)
 
         #{result.program.source}

@@ -168,6 +168,7 @@ module Fuzz
       def timeout(step) = "Fuzz.timeout(#{step[:seconds]}) #{block(step)}"
       def schedule(step) = "Fuzz.scheduled #{block(step)}"
       def few_files(step) = "Fuzz.with_few_files #{block(step)}"
+      def no_memory(step) = "Fuzz.without_memory #{block(step)}"
       def deep(step) = "Fuzz.deep(#{step[:left]}) #{block(step)}"
       def ractor(step) = "Fuzz.ractor(#{step.number})"
       def fork_it(step) = "Fuzz.forked(:p#{step.number}) #{block(step)}"

@@ -1,23 +1,18 @@
 # frozen_string_literal: true
 
+require_relative "../support/no_memory"
+
 # A process can have no memory left, and go on with less: Ruby collects, or raises NoMemoryError. Rust aborts it where the
-# extension gets none. AddressSanitizer has a malloc of its own.
-RSpec.describe "The end of memory", if: RUBY_PLATFORM.match?(/linux-gnu/) && Oracle::FLAGS.empty? do
+# extension gets none.
+RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
   # The extension gets no memory while `without_memory` runs its block. Then it has asked for some.
   helpers = <<~RUBY
-    module Memory
-      extend FFI::Library
-      ffi_lib FFI::CURRENT_PROCESS
-      attach_function :no_memory, [:int], :void
-      attach_function :no_memory_refused, [], :long
-    end
+    require "support/no_memory"
 
-    def without_memory
-      Memory.no_memory(1)
-      yield
+    def without_memory(&)
+      NoMemory.during(&)
     ensure
-      Memory.no_memory(0)
-      Memory.no_memory_refused.positive? or raise "the extension needed no memory"
+      NoMemory.refused.positive? or raise "the extension needed no memory"
     end
 
     Native = Class.new(SafePointer) { release_with Oracle, :count }
@@ -27,7 +22,7 @@ RSpec.describe "The end of memory", if: RUBY_PLATFORM.match?(/linux-gnu/) && Ora
   RUBY
 
   def child(helpers, source)
-    Child.ruby(helpers + source, env: {"LD_PRELOAD" => Oracle.build("no_memory")})
+    Child.ruby(helpers + source, env: NoMemory.environment)
   end
 
   %w[Native Released].each do |klass|
