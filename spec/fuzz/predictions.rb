@@ -212,7 +212,7 @@ module Fuzz
       ambiguous = resource.unsure? || other&.unsure? || other&.state == :detached || resource.state == :detached
       old = resource.parent
       # The release of a parent that waited may jump out of here, when the child has a new one.
-      if %w[=nil =thrown].include?(result)
+      if %w[=nil =thrown].include?(result) && !circle?(resource, other)
         resource.link(other)
         [other, *other.ancestors].each(&:leave_open) if other && resource.unsure?
         thrown = old && old != other ? release_waiting(old) : []
@@ -224,10 +224,13 @@ module Fuzz
       allowed.empty? ? ["=nil", *thrown] : allowed
     end
 
+    # Where threads have a say, one of the ties may be no more.
+    def circle?(resource, other) = !other.nil? && (other == resource || other.ancestors.include?(resource))
+
     def refusals(resource, other)
       refusals = []
       refusals << RELEASED if resource.state != :live || (other && other.state != :live)
-      refusals << "!ArgumentError" if other && (other == resource || other.ancestors.include?(resource))
+      refusals << "!ArgumentError" if circle?(resource, other)
       refusals << "!RuntimeError" if resource.by_parent
       refusals
     end

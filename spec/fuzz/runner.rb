@@ -110,7 +110,7 @@ module Fuzz
 
       main, forks = split(log)
       [*Model.new(run.program).follow(main, forks).faults, *said(run.program, errors)]
-    rescue StandardError => e
+    rescue StandardError, SystemStackError => e
       [Model::Fault.new(:model, "#{e.message} (#{e.backtrace.first})")]
     end
 
