@@ -165,6 +165,28 @@ RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
     expect(child.events.first(6)).to eq [1_000, 0, 2_000, 1_000, 2_000, 3_000]
   end
 
+  it "releases parents at exit, after members that wait for theirs, where there is no room for all holds" do
+    child = child(helpers, <<~RUBY)
+      def hold(parent, number = 1)
+        callable = ->(_) { events << :member }
+        SafePointer::Releaser.new(FFI::Pointer.new(number), callable, parent: parent)
+      end
+
+      class Parent < SafePointer
+        def self.release(raw) = events << :parent
+      end
+
+      parent = Parent.new(FFI::Pointer.new(64))
+      members = Array.new(100) { hold(parent) }
+      KEPT = members.map { |member| hold(member) }
+      members.each(&:free)
+      # Refused from here on.
+      at_exit { Memory.no_memory(1) }
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events).to eq [:member] * 100 << :parent
+  end
+
   it "does without a warning where there is no memory to know owners" do
     child = child(helpers, <<~RUBY)
       SafePointer.warnings[:second_owner] = true

@@ -40,7 +40,7 @@ struct Registry {
 }
 
 /// Where an object is in the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place(NonZeroU32);
 
 /// Has no write barrier, as that would make a page old, and with it what it refers to, which so would outlive its use.
@@ -214,15 +214,15 @@ impl Reservation {
     /// Keeps `value`, unless something is kept already. That ends with [`take`], and this is of no more use then, or with
     /// [`Reservation::take`].
     pub fn keep(&self, ruby: &Ruby, value: Value) -> Option<Place> {
-        if self.used.get().is_some() {
-            return None;
-        }
-        let place = with_registry(|registry| {
+        with_registry(|registry| {
+            if self.used.get().is_some() {
+                return None;
+            }
             RESERVED.fetch_sub(1, Relaxed);
-            registry.keep(ruby, value)
-        })?;
-        self.used.set(place);
-        Some(place)
+            let place = registry.keep(ruby, value)?;
+            self.used.set(place);
+            Some(place)
+        })
     }
 
     /// As [`take`]. Where it was kept by this, so can be another object.

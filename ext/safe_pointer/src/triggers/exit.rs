@@ -11,7 +11,10 @@ use crate::{
     holder::{self, Holder, native_release::NativeRelease},
     release::native,
     releaser::{Releaser, family_member::FamilyMember, loose, queue},
-    ruby::{data, finalizer, registry},
+    ruby::{
+        data, finalizer,
+        registry::{self, Place},
+    },
     watch::cause::Occasion,
 };
 
@@ -94,22 +97,16 @@ impl End {
     /// Releasers without a pointer that are left now, nobody will call: the finalizers that there were when the process began
     /// to end have been called. No parent waits for those any more.
     fn let_parents_go(&mut self, ruby: &Ruby) {
-        let depth = |parent| family::depth(&FamilyMember(parent));
-        let mut holds = vec![];
-        for (place, parent) in loose::all(ruby) {
-            // Those that no memory is for are let go later.
-            if holds.try_reserve(1).is_ok() {
-                holds.push((depth(parent), place));
+        let mut holds = first_holds(ruby);
+        while !holds.is_empty() {
+            for (_, place) in holds {
+                if let Some(parent) = loose::let_go(ruby, place) {
+                    let released = dead::let_go(ruby, parent, Occasion::Finalizer);
+                    self.released += usize::from(*released.as_ref().unwrap_or(&true));
+                    self.keep(ruby, released.map(drop));
+                }
             }
-        }
-        // Those of its children before that of a member: it may have been asked for, and waits for no others.
-        holds.sort_by_key(|(depth, _)| Reverse(*depth));
-        for (_, place) in holds {
-            if let Some(parent) = loose::let_go(ruby, place) {
-                let released = dead::let_go(ruby, parent, Occasion::Finalizer);
-                self.released += usize::from(*released.as_ref().unwrap_or(&true));
-                self.keep(ruby, released.map(drop));
-            }
+            holds = first_holds(ruby);
         }
     }
 
@@ -130,6 +127,24 @@ impl End {
         };
         found.into_iter().flatten()
     }
+}
+
+/// How deep the parents are in holds that have not ended, and where these are kept. The deepest first: those of the children
+/// before that of a member, which may have been asked for, and waits for no others. Where there is no memory for more, some
+/// are left out, of which none comes before the others.
+fn first_holds(ruby: &Ruby) -> Vec<(Reverse<usize>, Place)> {
+    let mut holds = vec![];
+    for (place, parent) in loose::all(ruby) {
+        let hold = (Reverse(family::depth(&FamilyMember(parent))), place);
+        if holds.try_reserve(1).is_ok() {
+            holds.push(hold);
+        } else if let Some(last) = holds.iter_mut().max().filter(|last| **last > hold) {
+            *last = hold;
+        }
+    }
+    // A sort that takes no memory.
+    holds.sort_unstable();
+    holds
 }
 
 /// Releases `pointer` if a C function is to do so. Returns whether it did.
