@@ -80,7 +80,8 @@ pub struct Releaser {
     callable: Cell<Opaque<Value>>,
     /// The class of the pointer object.
     class: Cell<Opaque<Value>>,
-    queue: OnceCell<OwnQueue>,
+    /// In memory of its own, as few have one.
+    queue: OnceCell<Box<OwnQueue>>,
     /// The release that runs in methods of the pointer's class.
     own_release: RefCell<Option<Box<OwnRelease>>>,
     extras: OnceLock<Box<Extras>>,
@@ -200,18 +201,19 @@ impl Releaser {
         if self.queue.get().is_none() {
             let reservation = Reservation::new(ruby)?;
             let jobs = jobs.clone();
-            self.queue.get_or_init(|| OwnQueue { jobs, reservation });
+            self.queue
+                .get_or_init(|| Box::new(OwnQueue { jobs, reservation }));
         }
         Ok(())
     }
 
     /// Has it wait in its queue, closed or not. Once is enough.
     pub fn begin_waiting(ruby: &Ruby, rb_self: Obj<Self>) {
-        let Some(OwnQueue { jobs, reservation }) = rb_self.queue.get() else {
+        let Some(queue) = rb_self.queue.get() else {
             return;
         };
-        if let Some(place) = reservation.keep(ruby, rb_self.as_value()) {
-            jobs.push(Job::Releaser(place));
+        if let Some(place) = queue.reservation.keep(ruby, rb_self.as_value()) {
+            queue.jobs.push(Job::Releaser(place));
         }
     }
 

@@ -37,7 +37,8 @@ impl DataTypeFunctions for Releaser {
 
     /// What only this object has. What it refers to are objects of their own, and native memory is the pointer's.
     fn size(&self) -> usize {
+        let queue = self.queue.get().map_or(0, |queue| size_of_val(&**queue));
         let extras = self.extras.get().map_or(0, |extras| extras.memory());
-        size_of::<Self>() + extras
+        size_of::<Self>() + queue + extras
     }
 }
