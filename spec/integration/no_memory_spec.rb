@@ -165,6 +165,26 @@ RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
     expect(child.events.first(6)).to eq [1_000, 0, 2_000, 1_000, 2_000, 3_000]
   end
 
+  it "refuses a queue a thread with NoMemoryError where there is no room for it, which is forgotten" do
+    child = child(helpers, <<~RUBY)
+      Worker = SafePointer::ReleaseQueue.const_get(:Worker)
+      queues = Array.new(1_000) { SafePointer::ReleaseQueue.new }
+      all = Worker.instance_variable_get(:@all)
+      known = all.size
+      made = 0
+      without_memory do
+        queues.each { |queue| Worker.new(queue) && made += 1 }
+      rescue NoMemoryError
+        events << :refused
+      end
+      events << all.size - known - made
+      queues.each(&:close)
+      events << all.size - known
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events).to eq [:refused, 0, 0]
+  end
+
   it "releases parents at exit, after members that wait for theirs, where there is no room for all holds" do
     child = child(helpers, <<~RUBY)
       def hold(parent, number = 1)

@@ -116,6 +116,36 @@ RSpec.describe "in a Ractor," do
     expect(child.events - [:done]).to eq(%i[bottom top kept_bottom kept_top].map { |name| [:released, name] })
   end
 
+  it "a queue is drained, and closed with what waits" do
+    child = run_in_ractor(<<~RUBY)
+      queue = SafePointer::ReleaseQueue.new
+      make = -> { out_of_reach { Handle.new(Oracle.create, release_queue: queue) } || full_gc }
+      make.call
+      drained = queue.drain
+      make.call
+      [drained, queue.size, queue.close, queue.size, queue.closed?]
+    RUBY
+    expect(child).to have_attributes(quiet?: true, events: [:released, :released, [1, 1, nil, 0, true]])
+  end
+
+  it "a queue is refused a thread, which leaves nothing behind" do
+    child = run_ruby(<<~RUBY)
+      require "objspace"
+      Warning[:experimental] = false
+      ractor = Ractor.new do
+        refused = 1_000.times.map do
+          SafePointer::ReleaseQueue.new(thread: true)
+        rescue Ractor::IsolationError
+          :refused
+        end
+        refused.uniq
+      end
+      # A page of the registry has room for 256.
+      events << ractor.value << ObjectSpace.count_tdata_objects[SafePointer.const_get(:Page)]
+    RUBY
+    expect(child).to have_attributes(quiet?: true, events: [[:refused], 1])
+  end
+
   it "a lease is the fiber's that took it" do
     child = run_in_ractor(<<~RUBY)
       pointer = Handle.new(Oracle.create)

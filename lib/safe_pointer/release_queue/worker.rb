@@ -22,6 +22,9 @@ class SafePointer
 
         def dismiss(queue)
           @all.delete(queue)&.stop
+        rescue Ractor::IsolationError
+          # No queue of another Ractor has a thread.
+          nil
         end
 
         # In a forked process, where there are no other threads.
@@ -73,9 +76,13 @@ class SafePointer
         @signals = Thread::Queue.new
         @starting = Thread::Mutex.new
         @thread = nil
-        # May fail, and then there is none.
-        queue.send(:watch, self)
         Worker.add(queue, self)
+        begin
+          queue.send(:watch, self)
+        rescue NoMemoryError
+          Worker.dismiss(queue)
+          raise
+        end
       end
 
       # Starts the thread unless it runs. Of all who do so at once one starts it, and nobody waits.
