@@ -207,6 +207,30 @@ RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
     expect(child.events).to eq [:member] * 100 << :parent
   end
 
+  it "has any number of parents that it finds dead wait for their children, and in their queue" do
+    child = child(helpers, <<~RUBY)
+      QUEUE = SafePointer::ReleaseQueue.new
+
+      def leave_child(number)
+        parent = Released.new(FFI::Pointer.new(number), release_queue: QUEUE)
+        SafePointer::Releaser.new(FFI::Pointer.new(number), Oracle.method(:count), parent: parent)
+      end
+
+      GC.disable
+      children = []
+      out_of_reach { children = Array.new(10_000) { leave_child(1) } }
+      GC.enable
+      without_memory do
+        full_gc
+        events << QUEUE.drain << Oracle.counted
+        children.each(&:free)
+        events << QUEUE.size << Oracle.counted << QUEUE.drain << Oracle.counted
+      end
+    RUBY
+    expect(child).to be_quiet
+    expect(child.events.first(6)).to eq [10_000, 0, 10_000, 10_000, 10_000, 20_000]
+  end
+
   it "does without a warning where there is no memory to know owners" do
     child = child(helpers, <<~RUBY)
       SafePointer.warnings[:second_owner] = true

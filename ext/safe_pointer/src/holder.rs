@@ -127,8 +127,9 @@ pub fn find_after(
         releaser.count_inherited();
     }
     // Whoever is releasing it has the pointer object, or there is nothing left to release.
-    let place = reservation.filter(|_| slot.state.is_owned());
-    if let Some(place) = place.and_then(|place| place.keep(ruby, releaser.as_value())) {
+    let reservation = reservation.filter(|_| slot.state.is_owned());
+    let kept = reservation.and_then(|reservation| reservation.keep(ruby, releaser.as_value()));
+    if let Some(place) = kept {
         slot.place.set(place);
     }
     slot.state.move_to(releaser.state());

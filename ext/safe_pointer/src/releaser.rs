@@ -92,6 +92,8 @@ struct OwnQueue {
     jobs: Arc<Jobs>,
     /// By which it is kept while it waits there.
     reservation: Reservation,
+    /// Whether what waits has been claimed already.
+    due: Cell<bool>,
 }
 
 /// What a new releaser is made of.
@@ -200,9 +202,12 @@ impl Releaser {
     pub fn set_queue(&self, ruby: &Ruby, jobs: &Arc<Jobs>) -> Result<(), Error> {
         if self.queue.get().is_none() {
             let reservation = Reservation::new(ruby)?;
-            let jobs = jobs.clone();
-            self.queue
-                .get_or_init(|| Box::new(OwnQueue { jobs, reservation }));
+            let queue = OwnQueue {
+                jobs: jobs.clone(),
+                reservation,
+                due: Cell::new(false),
+            };
+            self.queue.get_or_init(|| Box::new(queue));
         }
         Ok(())
     }
@@ -225,18 +230,24 @@ impl Releaser {
         };
     }
 
-    /// The release, which has been claimed, is to be carried out from a queue.
+    /// The release, which has been claimed, is to be carried out from its queue.
     pub fn set_due(&self) {
-        self.extras().due.set(true);
+        if let Some(queue) = self.queue.get() {
+            queue.due.set(true);
+        }
     }
 
     /// Whether that was said, once.
     pub fn take_due(&self) -> bool {
-        self.extras.get().is_some_and(|extras| extras.due.take())
+        self.queue.get().is_some_and(|queue| queue.due.take())
     }
 
     /// Remembers the release of `pointer` that has to wait, by its class's own method if there is one.
     pub fn set_request(rb_self: Obj<Self>, pointer: Option<Value>, own: Option<OwnCall>) {
+        // As of what GC has found dead, maybe for want of memory.
+        if pointer.is_none() && own.is_none() && !rb_self.has_extras() {
+            return;
+        }
         if let Some(pointer) = pointer {
             rb_self.writebarrier(pointer);
         }

@@ -97,7 +97,7 @@ fn watch(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, worker: Value) -> Result<(), E
     deferred::add_worker(ruby, rb_self.jobs.clone(), worker)
 }
 
-/// Has `releaser` release from here, or as if there was no queue if this one is closed.
+/// Has `releaser`, which has no queue yet, release from here, or as if there was none if this one is closed.
 fn push(ruby: &Ruby, rb_self: Obj<ReleaseQueue>, releaser: Obj<Releaser>) -> Result<(), Error> {
     releaser.set_queue(ruby, &rb_self.jobs)?;
     deferred::push(ruby, releaser)

@@ -34,8 +34,6 @@ pub struct Extras {
     pub size: Cell<usize>,
     /// How much of it the garbage collector counts now.
     pub counted: Cell<usize>,
-    /// Whether what waits in the queue has been claimed already.
-    pub due: Cell<bool>,
     /// Where and when the pointer was made, if somebody watched.
     pub origin: Cell<Option<Opaque<Value>>>,
     /// What goes before the policy of the pointer's class.

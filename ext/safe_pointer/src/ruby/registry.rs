@@ -31,7 +31,8 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     vacant: vec![],
 });
 
-/// How many of the vacant places are reserved. Rises only under the lock, so that there are never fewer.
+/// How many of the vacant places are reserved. Rises only under the lock, so that there are never fewer; falls without it
+/// too, in a garbage collection.
 static RESERVED: AtomicUsize = AtomicUsize::new(0);
 
 struct Registry {
@@ -211,8 +212,8 @@ impl Reservation {
         })
     }
 
-    /// Keeps `value`, unless something is kept already. That ends with [`take`], and this is of no more use then, or with
-    /// [`Reservation::take`].
+    /// Keeps `value` until [`Reservation::take`], unless something is kept already. After [`take`] instead, no place is
+    /// reserved any more.
     pub fn keep(&self, ruby: &Ruby, value: Value) -> Option<Place> {
         with_registry(|registry| {
             if self.used.get().is_some() {
@@ -225,7 +226,7 @@ impl Reservation {
         })
     }
 
-    /// As [`take`]. Where it was kept by this, so can be another object.
+    /// As [`take`]. If what is there was kept by this, a place is reserved again.
     pub fn take(&self, ruby: &Ruby, place: Place) -> Option<Value> {
         let kept = with_registry(|registry| {
             let kept = registry.take(ruby, place)?;
