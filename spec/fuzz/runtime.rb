@@ -142,6 +142,8 @@ module Fuzz
 
     # Nothing can be opened while the block runs. Ruby cannot fork then: it takes pipes for each process.
     def with_few_files
+      return yield if @few_files
+
       @few_files = true
       limits = Process.getrlimit(:NOFILE)
       Process.setrlimit(:NOFILE, 0, limits.last)

@@ -201,7 +201,7 @@ RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
       KEPT = members.map { |member| hold(member) }
       members.each(&:free)
       # Refused from here on.
-      at_exit { Memory.no_memory(1) }
+      at_exit { NoMemory.begin }
     RUBY
     expect(child).to be_quiet
     expect(child.events).to eq [:member] * 100 << :parent

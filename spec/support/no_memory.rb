@@ -38,9 +38,12 @@ module NoMemory
       exec({ **path, **NoMemory.environment }, RbConfig.ruby, $PROGRAM_NAME, *ARGV)
     end
 
-    # The extension gets nothing on this thread while the block runs.
+    # The extension gets nothing on this thread from here on.
+    def begin = Functions.refuse(1)
+
+    # The same, while the block runs.
     def during
-      Functions.refuse(1)
+      self.begin
       yield
     ensure
       Functions.refuse(0)

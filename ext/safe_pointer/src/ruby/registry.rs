@@ -10,7 +10,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
 
@@ -29,15 +29,14 @@ const PAGE: u32 = 256;
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     pages: vec![],
     vacant: vec![],
+    reserved: 0,
 });
-
-/// How many of the vacant places are reserved. Rises only under the lock, so that there are never fewer; falls without it
-/// too, in a garbage collection.
-static RESERVED: AtomicUsize = AtomicUsize::new(0);
 
 struct Registry {
     pages: Vec<Opaque<Obj<Page>>>,
     vacant: Vec<Place>,
+    /// How many of the vacant places are not for anybody. There are never fewer.
+    reserved: usize,
 }
 
 /// Where an object is in the registry.
@@ -129,7 +128,7 @@ impl Registry {
 
     /// Whether there is a place for anybody.
     fn has_room(&self) -> bool {
-        self.vacant.len() > RESERVED.load(Relaxed)
+        self.vacant.len() > self.reserved
     }
 
     fn keep(&mut self, ruby: &Ruby, value: Value) -> Option<Place> {
@@ -201,7 +200,7 @@ impl Reservation {
     pub fn new(ruby: &Ruby) -> Result<Self, Error> {
         let reserve = |registry: &mut Registry| {
             let has_room = registry.has_room();
-            RESERVED.fetch_add(usize::from(has_room), Relaxed);
+            registry.reserved += usize::from(has_room);
             has_room
         };
         while !with_registry(reserve) {
@@ -219,7 +218,7 @@ impl Reservation {
             if self.used.get().is_some() {
                 return None;
             }
-            RESERVED.fetch_sub(1, Relaxed);
+            registry.reserved -= 1;
             let place = registry.keep(ruby, value)?;
             self.used.set(place);
             Some(place)
@@ -232,7 +231,7 @@ impl Reservation {
             let kept = registry.take(ruby, place)?;
             if self.used.get() == Some(place) {
                 self.used.take();
-                RESERVED.fetch_add(1, Relaxed);
+                registry.reserved += 1;
             }
             Some(kept)
         })?;
@@ -240,11 +239,11 @@ impl Reservation {
     }
 }
 
-/// May come in the midst of a garbage collection.
+/// May come in the midst of a garbage collection, as nothing that can start one has the lock.
 impl Drop for Reservation {
     fn drop(&mut self) {
         if self.used.get().is_none() {
-            RESERVED.fetch_sub(1, Relaxed);
+            with_registry(|registry| registry.reserved -= 1);
         }
     }
 }

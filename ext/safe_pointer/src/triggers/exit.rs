@@ -97,8 +97,11 @@ impl End {
     /// Releasers without a pointer that are left now, nobody will call: the finalizers that there were when the process began
     /// to end have been called. No parent waits for those any more.
     fn let_parents_go(&mut self, ruby: &Ruby) {
-        let mut holds = first_holds(ruby);
-        while !holds.is_empty() {
+        // Releases may make others meanwhile: those are for the next round.
+        let mut left = loose::all(ruby).count();
+        while left > 0 {
+            let holds = first_holds(ruby);
+            left = left.saturating_sub(holds.len().max(1));
             for (_, place) in holds {
                 if let Some(parent) = loose::let_go(ruby, place) {
                     let released = dead::let_go(ruby, parent, Occasion::Finalizer);
@@ -106,7 +109,6 @@ impl End {
                     self.keep(ruby, released.map(drop));
                 }
             }
-            holds = first_holds(ruby);
         }
     }
 

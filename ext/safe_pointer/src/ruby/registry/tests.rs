@@ -60,6 +60,10 @@ fn take_number(ruby: &Ruby, place: Place) -> Option<i64> {
     number_of(take(ruby, place))
 }
 
+fn reserved() -> usize {
+    with_registry(|registry| registry.reserved)
+}
+
 fn number_of(kept: Option<Value>) -> Option<i64> {
     Integer::from_value(kept?)?.to_i64().ok()
 }
@@ -116,8 +120,7 @@ fn a_page_is_added_where_all_are_full_and_is_used_again() {
         let pages = || with_registry(|registry| registry.pages.len());
         let added = without_gc(ruby, || {
             let before = pages();
-            let reserved = RESERVED.load(Relaxed);
-            let vacant = with_registry(|registry| registry.vacant.len() - reserved) as i64;
+            let vacant = with_registry(|registry| registry.vacant.len() - registry.reserved) as i64;
             [vacant, vacant + 1, vacant + i64::from(PAGE), vacant + 1].map(|count| {
                 let places: Vec<Place> = (0..count)
                     .map(|value| keep(ruby, number(ruby, value)))
@@ -140,7 +143,7 @@ fn what_is_reserved_is_there_for_one_object_at_a_time() {
     in_ruby(|ruby| {
         without_gc(ruby, || {
             let pages = with_registry(|registry| registry.pages.len());
-            let room = with_registry(|registry| registry.vacant.len()) - RESERVED.load(Relaxed);
+            let room = with_registry(|registry| registry.vacant.len() - registry.reserved);
             let reservations: Vec<Reservation> =
                 (0..room).flat_map(|_| Reservation::new(ruby)).collect();
             assert_eq!(reservations.len(), room);
@@ -154,12 +157,12 @@ fn what_is_reserved_is_there_for_one_object_at_a_time() {
             assert_eq!(with_registry(|registry| registry.pages.len()), pages + 1);
 
             // Only what it has kept itself makes it reserve again.
-            let reserved = RESERVED.load(Relaxed);
+            let before = reserved();
             assert_eq!(number_of(first.take(ruby, elsewhere)), Some(3));
-            assert_eq!(RESERVED.load(Relaxed), reserved);
+            assert_eq!(reserved(), before);
             let taken = places[0].and_then(|place| first.take(ruby, place));
             assert_eq!(number_of(taken), Some(1));
-            assert_eq!(RESERVED.load(Relaxed), reserved + 1);
+            assert_eq!(reserved(), before + 1);
             assert!(first.keep(ruby, number(ruby, 4)).is_some());
             let others = reservations[1..]
                 .iter()
@@ -175,18 +178,18 @@ fn what_is_reserved_is_there_for_one_object_at_a_time() {
 fn what_was_reserved_and_is_not_used_is_free_again() {
     in_ruby(|ruby| {
         without_gc(ruby, || {
-            let before = RESERVED.load(Relaxed);
+            let before = reserved();
             let reservations: Vec<Reservation> = [(); 3]
                 .iter()
                 .flat_map(|()| Reservation::new(ruby))
                 .collect();
-            assert_eq!(RESERVED.load(Relaxed), before + 3);
+            assert_eq!(reserved(), before + 3);
             let place = reservations[0].keep(ruby, number(ruby, 1));
-            assert_eq!(RESERVED.load(Relaxed), before + 2);
+            assert_eq!(reserved(), before + 2);
             drop(reservations);
-            assert_eq!(RESERVED.load(Relaxed), before);
+            assert_eq!(reserved(), before);
             assert_eq!(place.and_then(|place| take_number(ruby, place)), Some(1));
-            assert_eq!(RESERVED.load(Relaxed), before);
+            assert_eq!(reserved(), before);
         });
         Ok(())
     });
