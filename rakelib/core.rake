@@ -39,6 +39,7 @@ namespace :core do
   desc "Make one mistake after the other in the core, and see that its tests notice, with cargo-mutants"
   task :mutants do
     if system("cargo", "mutants", "--version", %i[out err] => File::NULL)
+      mkdir_p "target", verbose: false
       sh "cargo mutants --package safe_pointer_core --output target/mutants"
     else
       puts "cargo-mutants is not installed: skipped. Install it with: cargo install --locked cargo-mutants"
