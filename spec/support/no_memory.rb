@@ -6,7 +6,7 @@ require_relative "oracle"
 # A malloc that has nothing for the extension for a while, and all for Ruby and ffi: what happens where a process has no
 # memory left depends on which of them asks first. It has to be preloaded, and AddressSanitizer has one of its own.
 module NoMemory
-  POSSIBLE = RUBY_PLATFORM.match?(/linux-gnu/) && Oracle::FLAGS.empty?
+  POSSIBLE = RUBY_PLATFORM.match?(/linux(-gnu)?\z/) && Oracle::FLAGS.empty?
 
   # The environment of a process that has it.
   def self.environment
