@@ -45,6 +45,13 @@ case $ruby in
     apt_options=(--architectures=i386 --skip=check/qemu)
     version=3.3
     ;;
+  arm64)
+    suite=trixie
+    sources=("deb $mirror trixie main")
+    # amd64 for a compiler that is not emulated.
+    apt_options=("--architectures=arm64,amd64")
+    version=3.3
+    ;;
 esac
 
 # make_debian VARIANT DIRECTORY PACKAGES OPTIONS...

@@ -4,6 +4,7 @@
 
 # Those of this machine's architecture.
 supported=(3.1 3.3 3.4)
+rubies=()
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/safe_pointer/matrix
 recipe=$(cat bin/matrix/{debian.sh,make-root,make-bare-root} bin/packages.sh | sha256sum | cut -c 1-12)
 PATH=$PATH:/usr/sbin:/sbin # chroot
@@ -14,7 +15,7 @@ on_debian || fail "The roots are made of Debian's Rubies, with Debian's tools: $
 # bash carries on if the command that Ctrl-C ends has caught it.
 trap 'exit 130' INT
 
-# split_arguments RUBY... -- ARGUMENT...: sets $rubies, all if none is named, and $spec_arguments.
+# split_arguments RUBY... -- ARGUMENT...: sets $rubies, all that are not emulated if none is named, and $spec_arguments.
 split_arguments() {
   rubies=()
   while [[ $# != 0 && $1 != -- ]]; do
@@ -24,7 +25,7 @@ split_arguments() {
     shift
   done
   spec_arguments=("${@:2}")
-  if [[ ${#rubies[@]} == 0 ]]; then rubies=("${supported[@]}"); fi
+  if [[ ${#rubies[@]} == 0 ]]; then read -ra rubies <<<"${supported[*]/arm64/}"; fi
 }
 
 install_tools() {
@@ -33,10 +34,28 @@ install_tools() {
     apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 mmdebstrap rsync
 }
 
-# What has to be there before any root is made or entered.
+# The processor's programs run by themselves from then on, in a root too. Rust compiles for it here.
+install_emulator() {
+  mountpoint --quiet /proc/sys/fs/binfmt_misc || mount --types binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+  apt-get update || true
+  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 \
+    qemu-user-static binfmt-support arch-test
+  update-binfmts --enable qemu-aarch64
+  rustup target add aarch64-unknown-linux-gnu
+}
+
+can_emulate() {
+  command -v arch-test >/dev/null && [[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]] &&
+    [[ -d $(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu ]]
+}
+
+# What has to be there before any root of $rubies is made or entered.
 setup_roots() {
   if ! { command -v mmdebstrap && command -v rsync; } >/dev/null; then
     step "Installing mmdebstrap and rsync" matrix-tools install_tools
+  fi
+  if [[ " ${rubies[*]} " == *" arm64 "* ]] && ! can_emulate; then
+    step "Installing what runs programs for arm64" matrix-arm64 install_emulator
   fi
   step "Fetching crates" matrix-fetch cargo fetch --locked
   mkdir -p "$cache"
