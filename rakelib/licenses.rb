@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "fileutils"
 require_relative "crates"
 
 # The licences of what is in a compiled extension, which ask to be shipped with it: of the crates that are linked, and
@@ -26,6 +27,15 @@ class Licenses
   # Where each file goes in the gem, and where it is.
   def files
     of_crates.merge(of_rust)
+  end
+
+  # Returns where each went, below `directory`.
+  def copy_to(directory)
+    files.map do |name, file|
+      FileUtils.mkdir_p(File.join(directory, File.dirname(name)))
+      FileUtils.cp(file, File.join(directory, name))
+      name
+    end
   end
 
   private

@@ -14,9 +14,10 @@ class NativeGem
   # Not libruby: where Ruby is one file, there is none.
   LIBRARIES = %w[libc.so.6 libgcc_s.so.1].freeze
 
-  # `roots` are those of bin/test-matrix, `target` is Rust's name, `loader` the library that loads others.
-  def initialize(platform:, rubies:, roots:, target:, loader:)
-    @platform = platform
+  # `platforms` are names of one and the same for RubyGems, each with the versions that it is for; `roots` are those of
+  # bin/test-matrix, `target` is Rust's name, `loader` the library that loads others.
+  def initialize(platforms:, rubies:, roots:, target:, loader:)
+    @platforms = platforms
     @rubies = rubies
     @roots = roots
     @target = target
@@ -27,7 +28,7 @@ class NativeGem
   def make
     compile
     copy_licenses
-    build
+    @platforms.each_key { |platform| build(platform) }
   end
 
   # What a machine may not have, that an extension wants of it.
@@ -40,9 +41,11 @@ class NativeGem
       versions.select { |version| Gem::Version.new(version) > GLIBC }.map { |version| "glibc #{version}" }
   end
 
-  def specification
-    Gem::Specification.load("safe_pointer.gemspec").tap do |spec|
-      spec.platform = @platform
+  def specification(platform = @platforms.keys.first)
+    # RubyGems has one, and gives it to whoever asks.
+    Gem::Specification.load("safe_pointer.gemspec").dup.tap do |spec|
+      spec.platform = platform
+      spec.required_rubygems_version = @platforms.fetch(platform)
       spec.required_ruby_version = @rubies
       spec.extensions.clear
       spec.dependencies.reject! { |dependency| dependency.name == "rb_sys" }
@@ -54,7 +57,7 @@ class NativeGem
   private
 
   def directory
-    "tmp/native/#{@platform}"
+    "tmp/native/#{@target}"
   end
 
   def extensions
@@ -76,16 +79,17 @@ class NativeGem
 
   # MIT and its like ask that their texts go with what is compiled.
   def copy_licenses
-    crates = Crates.of(".", "--filter-platform", @target)
-    Licenses.new(crates).files.each { |name, file| copy(file, name) }
+    Licenses.new(Crates.of(".", "--filter-platform", @target)).copy_to(directory)
   end
 
-  def build
-    spec = specification
+  # RubyGems 3.3.15, of Debian 12, writes the platform as it is given, and names the file without `-gnu`.
+  def build(platform)
+    spec = specification(platform)
     (spec.files - Dir.glob("**/*", base: directory)).each { |file| copy(file, file) }
     mkdir_p "pkg"
-    rm_f Dir["pkg/*-#{@platform}.gem"]
-    Dir.chdir(directory) { Gem::Package.build(spec, false, true, "../../../pkg/#{spec.file_name}") }
+    rm_f Dir["pkg/*-#{platform}.gem"]
+    file = "../../../pkg/#{spec.name}-#{spec.version}-#{platform}.gem"
+    Dir.chdir(directory) { Gem::Package.build(spec, false, true, file) }
   end
 
   def copy(file, name)
@@ -93,21 +97,22 @@ class NativeGem
     cp file, "#{directory}/#{name}", verbose: false
   end
 
-  # Without -gnu, which RubyGems 3.3.15, of Debian 12, neither builds nor installs.
+  # RubyGems knows what is behind `linux` since 3.3.22. Without it, Alpine would get a gem that does not load there, and
+  # with it alone, Debian 12 would compile: its RubyGems takes the other one.
   #
   # Ruby 3.2 is in no Debian. A requirement has no words for a gap: it lists each 3.2 there has been, and a few more.
   X86_64 = new(
-    platform: "x86_64-linux", roots: %w[3.1 3.3 3.4], target: "x86_64-unknown-linux-gnu",
-    loader: "ld-linux-x86-64.so.2",
+    platforms: { "x86_64-linux-gnu" => ">= 3.3.22", "x86_64-linux" => "< 3.3.22" }, roots: %w[3.1 3.3 3.4],
+    target: "x86_64-unknown-linux-gnu", loader: "ld-linux-x86-64.so.2",
     rubies: [">= 3.1", *Array.new(20) { |patch| "!= 3.2.#{patch}" }, "< 3.5.dev"]
   )
   ARM64 = new(
-    platform: "aarch64-linux", roots: %w[arm64], target: "aarch64-unknown-linux-gnu", loader: "ld-linux-aarch64.so.1",
-    rubies: [">= 3.3", "< 3.4.dev"]
+    platforms: { "aarch64-linux-gnu" => ">= 3.3.22" }, roots: %w[arm64], target: "aarch64-unknown-linux-gnu",
+    loader: "ld-linux-aarch64.so.1", rubies: [">= 3.3", "< 3.4.dev"]
   )
 end
 
-desc "Build the gem that needs no compiler, for x86_64 Linux, into pkg (on Debian, as root)"
+desc "Build the gem that needs no compiler, for x86_64 Linux, under both of its names, into pkg (on Debian, as root)"
 task(:native) { NativeGem::X86_64.make }
 
 namespace :native do

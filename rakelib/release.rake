@@ -49,7 +49,7 @@ namespace :release do
     raise problems.join(" ") unless problems.empty?
   end
 
-  desc "Build both gems, and install the one for x86_64 Linux where there is no compiler"
+  desc "Build the gems, and install those for x86_64 Linux where there is no compiler"
   task gems: %w[release:check build] do
     sh "bin/test-native"
   end
