@@ -4,7 +4,10 @@ require "rb_sys/extensiontask"
 require_relative "licenses"
 
 # rb-sys-dock compiles for the system that it names so, and makes a gem of that.
-specification = [Gem::Specification.load("safe_pointer.gemspec")] if ENV.key?("RUBY_TARGET")
+if ENV.key?("RUBY_TARGET")
+  specification = [Gem::Specification.load("safe_pointer.gemspec")]
+  ENV["CARGO_PROFILE_RELEASE_STRIP"] = "symbols"
+end
 
 # Always asks cargo, which knows what has changed in either crate.
 RbSys::ExtensionTask.new("safe_pointer", *specification) do |ext|

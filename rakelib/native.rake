@@ -74,6 +74,7 @@ class NativeGem
     extensions.each do |extension|
       excess = excess(extension)
       raise "#{extension} needs what not every machine has: #{excess.join(", ")}" unless excess.empty?
+      raise "#{extension} is not stripped" if `readelf --section-headers --wide #{extension}`.include?(".symtab")
     end
   end
 
