@@ -19,6 +19,14 @@ RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
     Released = Class.new(SafePointer) { def self.release(raw) = Oracle.count(raw) }
 
     def make(klass, count) = Array.new(count) { |number| klass.new(FFI::Pointer.new(number + 1)) }
+
+    QUEUE = SafePointer::ReleaseQueue.new
+
+    # The child of a parent that GC finds dead. It has no pointer.
+    def leave_child(number = 1)
+      parent = Released.new(FFI::Pointer.new(number), release_queue: QUEUE)
+      SafePointer::Releaser.new(FFI::Pointer.new(number), Oracle.method(:count), parent: parent)
+    end
   RUBY
 
   def child(helpers, source)
@@ -123,16 +131,9 @@ RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
 
   it "has what is due wait in its queue where there is no room" do
     child = child(helpers, <<~RUBY)
-      QUEUE = SafePointer::ReleaseQueue.new
-
       def own(owner, number)
         raw = FFI::Pointer.new(number)
         SafePointer::Releaser.attach(owner, raw, Oracle.method(:count), release_queue: QUEUE)
-      end
-
-      def leave_child(number)
-        parent = Released.new(FFI::Pointer.new(number), release_queue: QUEUE)
-        SafePointer::Releaser.new(FFI::Pointer.new(number + 1), Oracle.method(:count), parent: parent)
       end
 
       # In the end of the release of a child, that has given back what it had.
@@ -144,7 +145,7 @@ RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
 
       MADE = []
       children = []
-      out_of_reach { children = Array.new(1_000) { |number| leave_child(2 * number + 1) } }
+      out_of_reach { children = Array.new(1_000) { leave_child } }
       full_gc
       events << QUEUE.drain << Oracle.counted
 
@@ -209,16 +210,9 @@ RSpec.describe "The end of memory", if: NoMemory::POSSIBLE do
 
   it "has any number of parents that it finds dead wait for their children, and in their queue" do
     child = child(helpers, <<~RUBY)
-      QUEUE = SafePointer::ReleaseQueue.new
-
-      def leave_child(number)
-        parent = Released.new(FFI::Pointer.new(number), release_queue: QUEUE)
-        SafePointer::Releaser.new(FFI::Pointer.new(number), Oracle.method(:count), parent: parent)
-      end
-
       GC.disable
       children = []
-      out_of_reach { children = Array.new(10_000) { leave_child(1) } }
+      out_of_reach { children = Array.new(10_000) { leave_child } }
       GC.enable
       without_memory do
         full_gc
