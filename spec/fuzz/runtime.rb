@@ -140,9 +140,10 @@ module Fuzz
       join(thread)
     end
 
-    # Nothing can be opened while the block runs. Ruby cannot fork then: it takes pipes for each process.
+    # Nothing can be opened while the block runs, but in a fiber, which may never come to its end. Ruby cannot fork then:
+    # it takes pipes for each process.
     def with_few_files
-      return yield if @few_files
+      return yield if @few_files || Thread.current[:fuzz_fiber]
 
       @few_files = true
       limits = Process.getrlimit(:NOFILE)
