@@ -116,6 +116,8 @@ module Fuzz
       @began.delete(step)
       return left(step) if result == "left"
 
+      # What is thrown may have taken the place of an interrupt, which came before the release.
+      cut_short(step) if result == "=thrown" && threaded?(step)
       allowed = conclude(step, result)
       if allowed.is_a?(Array) && !allowed.include?(result) && !@interrupted.include?(step)
         fault(:result, "`#{Source.of(step).lines.first.chomp}` came to #{result}, not #{allowed.join(" or ")}")
@@ -136,7 +138,11 @@ module Fuzz
       left_lease(step) if within && @granted[step.number]
       return if within && @contexts[step.number].empty?
 
-      # A collection comes in any step, and a release that it has run may have paused for ever.
+      cut_short(step)
+    end
+
+    # A collection comes in any step, and a release that it has run may have paused for ever.
+    def cut_short(step)
       [*[*step.pointers, step.makes, *@also].filter_map { |name| @resources[name] }, *pausing, *ending].each do |resource|
         resource.family.each { |one| one.at_most_once = one.open = true }
       end
