@@ -240,8 +240,13 @@ RSpec.describe "what an operation leaves behind", unless: GCLevel::CURRENT == "s
     Growth.left_behind(child)
   end
 
+  # Ruby 4.0.5 with YJIT keeps some 10 bytes of each fiber that is left in a block: `Fiber.new { 1.then { Fiber.yield } }`.
+  keeps_fibers = RUBY_VERSION >= "4.0" && RubyVM::YJIT.enabled?
+
   operations.each do |what, code|
     it "is nothing: #{what}" do
+      skip "Ruby keeps some of a fiber" if keeps_fibers && what.include?("on a fiber that never goes on")
+
       *before, operation = code
       expect(left_behind(operation, *before)).to be_empty
     end
