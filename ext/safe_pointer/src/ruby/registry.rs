@@ -218,8 +218,8 @@ impl Reservation {
             if self.used.get().is_some() {
                 return None;
             }
-            registry.reserved -= 1;
             let place = registry.keep(ruby, value)?;
+            registry.reserved -= 1;
             self.used.set(place);
             Some(place)
         })

@@ -101,7 +101,10 @@ impl End {
         let mut left = loose::all(ruby).count();
         while left > 0 {
             let holds = first_holds(ruby);
-            left = left.saturating_sub(holds.len().max(1));
+            if holds.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(holds.len());
             for (_, place) in holds {
                 if let Some(parent) = loose::let_go(ruby, place) {
                     let released = dead::let_go(ruby, parent, Occasion::Finalizer);
