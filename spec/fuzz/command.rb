@@ -84,11 +84,13 @@ module Fuzz
     end
 
     def report(result)
-      puts "", "fault: #{result.faults.first}", "again: #{again(result.program.seed)}", ""
+      puts "", *summary(result), ""
       puts Script.of(result, @plant), ""
       puts result.errors.lines.first(3).map { |line| "# said: #{line}" } unless result.errors.empty?
       puts "# log: #{result.log.map { |event| event.join(" ") }.join(", ")}"
     end
+
+    def summary(result) = ["fault: #{result.faults.first}", "again: #{again(result.program.seed)}"]
 
     def again(seed)
       options = ["--seed #{seed}", "--programs 1", *("--on #{@on}" if @on)]
@@ -99,7 +101,8 @@ module Fuzz
     def figures
       seconds = now - @started
       figures = "#{@done} programs, #{@steps} steps, #{@releases} releases, #{@found.size} faults"
-      puts "", "#{figures}; #{(@done / seconds).round} programs a second"
+      puts "", *@found.each_value.flat_map { |result| summary(result) }
+      puts "#{figures}; #{(@done / seconds).round} programs a second"
       puts "again: bin/fuzz --seed #{@seed} --programs #{@done}#{" --on #{@on}" if @on}"
     end
   end

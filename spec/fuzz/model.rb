@@ -84,13 +84,18 @@ module Fuzz
       when "begin" then begin_step(@steps.fetch(rest[0].to_i), forks, name)
       when "end" then end_step(@steps.fetch(rest[0].to_i), rest[1])
       when "done" then @ending = true
-      when "opened" then @resources.fetch(@steps.fetch(rest[0].to_i).makes).opened = true
+      when "opened" then opened(@resources.fetch(@steps.fetch(rest[0].to_i).makes))
       when "over" then end_lease(@steps.fetch(rest[0].to_i))
       when "released" then released(rest[0].to_sym)
       when "called" then @called[rest[0]] += 1
       when "released_null" then fault(:released_null, "NULL") unless unguarded?
       when "forked" then fault(:fork, "#{rest[0]} ended #{rest[1]}") unless rest[1] == "well"
       end
+    end
+
+    def opened(resource)
+      resource.opened = true
+      resource.made = @position
     end
 
     def released(name)

@@ -30,16 +30,20 @@ module Fuzz
       return unless respond_to?(expectation, true)
 
       subject = @resources[step[:of]]
-      # Another step has dropped it, or a thread has not made it yet, or has and not said so. A lease ends all the same.
-      if step[:of].to_s.start_with?("x") && !(subject&.made || subject&.opened)
-        subject&.at_most_once = true if step.operation == :detach
-        return
-      end
+      # A lease ends all the same.
+      return missed(subject) if step[:of].to_s.start_with?("x") && !made_before?(step, subject)
+
       return if subject && !subject.held && step.operation != :use
 
       allowed = send(expectation, step, result, subject)
       allowed.is_a?(Array) && refused_by_sullen?(step, allowed) ? [*allowed, "!IOError"] : allowed
     end
+
+    # A thread may make it in the midst of a step that needs it, or has and not said so.
+    def made_before?(step, resource) = resource&.made && resource.made < @began_at.fetch(step.number)
+
+    # What the step does to it, if it does, is not known.
+    def missed(resource) = resource&.family&.each { |one| one.at_most_once = one.open = true } && nil
 
     # What the message of an error shows raises one itself.
     def refused_by_sullen?(step, allowed)
@@ -79,7 +83,7 @@ module Fuzz
         resource.held = false
         resource.due = 0
       end
-      resource.made = true
+      resource.made = @position
       return if resource.kind && !defined_before?(step, step[:class])
       return if resource.unsure? || parent&.unsure? || parent&.state == :detached
       return [resource.by_parent ? "!ArgumentError" : "=nil"] unless parent
