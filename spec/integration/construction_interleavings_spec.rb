@@ -5,7 +5,7 @@ require_relative "../support/native_handle"
 
 # While one thread makes a pointer, at each moment at which Ruby may let it, another one that has got hold of the pointer
 # does something to it: ObjectSpace tells of it, and so may methods of its class.
-RSpec.describe "while a pointer is made" do
+RSpec.describe "while a pointer is made", :every_moment do
   # What a pointer is made of: its class, and what else is given to `new`.
   kinds = {
     "with a release of its class" => -> { [Handle] },
