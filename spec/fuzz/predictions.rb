@@ -21,6 +21,7 @@ module Fuzz
       when *WAYS.keys then resource.ways << WAYS[step.operation] if resource&.held
       when :autorelease then resource&.auto_off ||= !step[:on]
       when :parent then resource&.relinked = true
+      when :deep then @resources.each_value { |one| one.at_most_once = true if one.class_name == :owner }
       end
     end
 
@@ -57,9 +58,14 @@ module Fuzz
       parent = @resources[step[:parent]]
       resource.link(parent) if parent&.held
       # Another thread may be making or dropping the parent just now.
-      resource.at_most_once = @at_most_once || (cut_off?(kind) && kind.frees_others?)
+      resource.at_most_once = @at_most_once || (cut_off?(kind) && kind.frees_others?) || at_end_of_stack?(resource)
       resource.relinked = !parent.nil? && parent.open && (!parent.made || @began.any? { |one| one[:of] == parent.name })
       @resources[step.makes] = resource
+    end
+
+    # Ruby drops the calls of finalizers there, and owners have no other.
+    def at_end_of_stack?(resource)
+      resource.class_name == :owner && @began.any? { |step| step.operation == :deep }
     end
 
     def expect_define(step, result, _)
