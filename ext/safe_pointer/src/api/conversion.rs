@@ -1,12 +1,14 @@
 //! Pointer classes as parameter and return types of C functions: ffi's `DataConverter`.
 
-use magnus::{Error, RClass, Ruby, Value, method, prelude::*};
+use magnus::{Error, RClass, Ruby, Value, method, prelude::*, value::LazyId};
 
 use crate::{
     ffi::classes,
     holder,
     ruby::{errors, namespace},
 };
+
+static NEW: LazyId = LazyId::new("new");
 
 /// Called by ffi where an object of this class is passed to a function.
 ///
@@ -29,7 +31,7 @@ fn to_native(ruby: &Ruby, rb_self: RClass, value: Value, _ctx: Value) -> Result<
 /// @param ctx [Object] of no concern
 /// @return [SafePointer] of this class
 fn from_native(rb_self: RClass, value: Value, _ctx: Value) -> Result<Value, Error> {
-    rb_self.funcall("new", (value,))
+    rb_self.funcall(*NEW, (value,))
 }
 
 /// The type under which ffi passes objects of this class.
@@ -49,6 +51,7 @@ fn native_type(ruby: &Ruby, rb_self: RClass) -> Result<Value, Error> {
 
 /// Makes `class` a converter.
 pub fn install(ruby: &Ruby, class: RClass) -> Result<(), Error> {
+    LazyId::force(&NEW, ruby);
     class.extend_object(classes::data_converter(ruby)?)?;
     class.define_singleton_method("to_native", method!(to_native, 2))?;
     class.define_singleton_method("from_native", method!(from_native, 2))?;

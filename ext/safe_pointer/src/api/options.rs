@@ -8,7 +8,7 @@ use safe_pointer_core::family::Bond;
 
 use super::parent::Parent;
 use crate::{
-    release::give_away,
+    release::{call::CALL, give_away},
     releaser::{Releaser, queue::ReleaseQueue},
     ruby::{
         class::class_of,
@@ -222,7 +222,7 @@ fn parse_queue(ruby: &Ruby, queue: Value, new: Method) -> Result<Obj<ReleaseQueu
 
 /// `callable`, if it is one.
 pub fn callable(ruby: &Ruby, callable: Value) -> Result<Value, Error> {
-    match callable.respond_to("call", false)? {
+    match callable.respond_to(*CALL, false)? {
         true => Ok(callable),
         false => Err(errors::runtime(ruby, "proc must be callable")),
     }

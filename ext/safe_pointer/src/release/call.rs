@@ -12,7 +12,8 @@ use crate::{
     ruby::{class::class_of, fiber},
 };
 
-static CALL: LazyId = LazyId::new("call");
+/// What a release callable is called by.
+pub static CALL: LazyId = LazyId::new("call");
 
 /// Calls the release callable with the wrapped object, if it has not been called yet.
 pub fn callable(ruby: &Ruby, releaser: Obj<Releaser>) -> Result<(), Error> {
