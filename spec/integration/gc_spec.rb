@@ -278,7 +278,7 @@ RSpec.describe "garbage collection of SafePointers" do
     "Ruby's stack" => { run: "search.call", call: "yield" },
     "a thread's stack" => { run: "Thread.new(&search).join", call: "[0].each { yield }" }
   }.each do |stack, code|
-    it "releases what a collection finds dead at the very end of #{stack}", if: GCLevel::CURRENT != "stress" do
+    it "releases what a collection finds dead at the very end of #{stack}", :room, if: GCLevel::CURRENT != "stress" do
       child = run_ruby(<<~RUBY)
         def call = #{code[:call]}
         def descend(frames, &block) = frames.zero? ? block.call : call { descend(frames - 1, &block) }
