@@ -14,6 +14,7 @@ module Fuzz
     def prepare(step)
       resource = @resources[step[:of]]
       @began_at[step.number] = @position
+      collected_too_deep(step)
       case step.operation
       when :define then @attempted << step.makes
       when :make, :open_it then make(step)
@@ -21,8 +22,15 @@ module Fuzz
       when *WAYS.keys then resource.ways << WAYS[step.operation] if resource&.held
       when :autorelease then resource&.auto_off ||= !step[:on]
       when :parent then resource&.relinked = true
-      when :deep then @resources.each_value { |one| one.at_most_once = true if one.class_name == :owner }
       end
+    end
+
+    # A collection at the end of the stack may find what is dropped, now or meanwhile, and its release fails there.
+    def collected_too_deep(step)
+      return unless [step, *@began].any? { |one| one.operation == :deep }
+
+      dropped = @resources.each_value.reject(&:held)
+      [*dropped, *step.pointers.filter_map { |name| @resources[name] }].each { |one| one.at_most_once = true }
     end
 
     # When it has ended.
@@ -58,14 +66,9 @@ module Fuzz
       parent = @resources[step[:parent]]
       resource.link(parent) if parent&.held
       # Another thread may be making or dropping the parent just now.
-      resource.at_most_once = @at_most_once || (cut_off?(kind) && kind.frees_others?) || at_end_of_stack?(resource)
+      resource.at_most_once = @at_most_once || (cut_off?(kind) && kind.frees_others?)
       resource.relinked = !parent.nil? && parent.open && (!parent.made || @began.any? { |one| one[:of] == parent.name })
       @resources[step.makes] = resource
-    end
-
-    # Ruby drops the calls of finalizers there, and owners have no other.
-    def at_end_of_stack?(resource)
-      resource.class_name == :owner && @began.any? { |step| step.operation == :deep }
     end
 
     def expect_define(step, result, _)

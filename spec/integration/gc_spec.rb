@@ -272,36 +272,6 @@ RSpec.describe "garbage collection of SafePointers" do
     expect(log).to eq [:released, :other_finalizer, :collected]
   end
 
-  # Ruby drops the call of a finalizer for which no room is left, and may warn of it. Blocks take the machine's stack, too,
-  # of which a thread has less. Under stress there would be a collection in each of 10,000 calls.
-  {
-    "Ruby's stack" => { run: "search.call", call: "yield" },
-    "a thread's stack" => { run: "Thread.new(&search).join", call: "[0].each { yield }" }
-  }.each do |stack, code|
-    it "releases what a collection finds dead at the very end of #{stack}", :room, if: GCLevel::CURRENT != "stress" do
-      child = run_ruby(<<~RUBY)
-        def call = #{code[:call]}
-        def descend(frames, &block) = frames.zero? ? block.call : call { descend(frames - 1, &block) }
-        def sink(frame, &block) = call { sink(($deepest = frame) + 1, &block) }
-        def until_the_end
-          yield
-        rescue SystemStackError
-          nil
-        end
-
-        search = lambda do
-          until_the_end { sink(0) }
-          $deepest.downto($deepest - 99) do |frames|
-            Handle.new(events.raw)
-            until_the_end { descend(frames) { GC.start } }
-          end
-        end
-        #{code[:run]}
-      RUBY
-      expect(child.events).to eq [:released] * 100
-    end
-  end
-
   # In a fresh interpreter, whose heap is small enough for it.
   it "is survived at every allocation", :every_allocation do
     child = run_ruby(<<~RUBY)

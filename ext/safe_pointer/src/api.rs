@@ -22,7 +22,7 @@ use crate::{
     holder,
     release::{call, deferred},
     releaser::{lease, loose, queue},
-    ruby::{fiber, finalizer, namespace, process, registry, stack, weak_reference},
+    ruby::{fiber, finalizer, namespace, process, registry, weak_reference},
     triggers::{dead, exit},
     watch::{cause::Occasion, events},
 };
@@ -31,7 +31,6 @@ use crate::{
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
     process::init();
     fiber::init(ruby);
-    stack::init();
     classes::init(ruby)?;
     let class = namespace::init(ruby, classes::pointer_class(ruby)?)?;
     registry::init(ruby)?;

@@ -12,5 +12,4 @@ pub mod object_id;
 pub mod process;
 pub mod registry;
 pub mod reserve;
-pub mod stack;
 pub mod weak_reference;

@@ -26,7 +26,7 @@ use magnus::{
 };
 use rb_sys::VALUE;
 
-use super::{errors, object_id, process, stack};
+use super::{errors, object_id, process};
 
 /// What the finalizer does. It comes from those who know what is to be released, who are on higher floors. What these
 /// functions return as an error Ruby drops, as it does with that of any finalizer.
@@ -65,9 +65,6 @@ static SENTINEL: AtomicU64 = AtomicU64::new(object_id::NONE);
 
 /// How many collections there had been when it was made.
 static MADE_AT: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether there was room for releases when Ruby called last.
-static HAD_ROOM: AtomicBool = AtomicBool::new(true);
 
 /// The object that is the next sentinel. It was made together with the last one: where the collector has just swept, Ruby
 /// makes new objects in the places of those that died, and stale words on stacks are of such places.
@@ -114,12 +111,10 @@ impl Finalizer {
             // First, as the work may take its time, and collect.
             replace_sentinel(ruby);
         }
-        let has_room = stack::has_room();
-        HAD_ROOM.store(has_room, Relaxed);
-        match has_room {
-            true => self.carry_out(ruby),
-            // Too deep in the stack a release would fail. It is left to the next sentinel.
-            false => Ok(()),
+        match self.carry_out(ruby) {
+            // Where Ruby has called too deep in the stack, it is left to the next sentinel.
+            Err(error) if error.is_kind_of(ruby.exception_sys_stack_error()) => Ok(()),
+            result => result,
         }
     }
 
@@ -165,12 +160,7 @@ pub fn run_from_dfree() {
         return;
     };
     let is_called = MADE_AT.load(Relaxed) == collections();
-    let is_ready = match is_called {
-        // For each pointer to find out would take as much as its release.
-        true => HAD_ROOM.load(Relaxed),
-        false => (finalizer.work.due)() >= BATCH && stack::has_room(),
-    };
-    if !is_ready {
+    if !is_called && (finalizer.work.due)() < BATCH {
         return;
     }
     // Errors of releases have been reported. Others Ruby would drop, too, and nobody can take a jump.
