@@ -19,7 +19,7 @@ module Fuzz
       @seed = Random.new_seed % (1 << 32)
       @jobs = Etc.nprocessors
       @faults = 3
-      @shrink = true
+      @shrink = @forks = true
       parser.parse!(arguments)
       @programs ||= 1 << 60 if @seconds
       @programs ||= 3000
@@ -58,6 +58,7 @@ module Fuzz
                    "are pointers) or autopointer (as ffi has it); without this all but the last") { |on| @on = on }
         options.on("--jobs N", Integer, "programs at a time (#{@jobs})") { |n| @jobs = n }
         options.on("--faults N", Integer, "ends after so many different ones (#{@faults})") { |n| @faults = n }
+        options.on("--no-forks", "makes programs that do not fork") { @forks = false }
         options.on("--no-shrink", "leaves what fails as it is") { @shrink = false }
         options.on("--plant NAME", "a fault from spec/fuzz/plants, to see that it is found") do |name|
           @plant = File.join(PLANTS, "#{name}.rb")
@@ -74,7 +75,8 @@ module Fuzz
 
     # The seed of number `seed` says all there is to a program, and where it runs.
     def program(seed)
-      Generator.new(seed, on: @on || { 0 => "replaced", 1 => "middle" }.fetch(seed % 5, "pointer")).program
+      on = @on || { 0 => "replaced", 1 => "middle" }.fetch(seed % 5, "pointer")
+      Generator.new(seed, on: on, forks: @forks).program
     end
 
     def count(result)
@@ -93,17 +95,19 @@ module Fuzz
     def summary(result) = ["fault: #{result.faults.first}", "again: #{again(result.program.seed)}"]
 
     def again(seed)
-      options = ["--seed #{seed}", "--programs 1", *("--on #{@on}" if @on)]
+      options = ["--seed #{seed}", "--programs 1", *same_kind]
       options << "--plant #{File.basename(@plant, ".rb")}" if @plant
       "bin/fuzz #{options.join(" ")}"
     end
+
+    def same_kind = [*("--on #{@on}" if @on), *("--no-forks" unless @forks)]
 
     def figures
       seconds = now - @started
       figures = "#{@done} programs, #{@steps} steps, #{@releases} releases, #{@found.size} faults"
       puts "", *@found.each_value.flat_map { |result| summary(result) }
       puts "#{figures}; #{(@done / seconds).round} programs a second"
-      puts "again: bin/fuzz --seed #{@seed} --programs #{@done}#{" --on #{@on}" if @on}"
+      puts "again: bin/fuzz #{["--seed #{@seed}", "--programs #{@done}", *same_kind].join(" ")}"
     end
   end
 end

@@ -28,7 +28,7 @@ module Fuzz
     # Methods of ffi that are called in the midst of others.
     MIDST = { "FFI::Pointer" => %i[initialize address null? read_int ==], "FFI::AutoPointer" => %i[initialize] }.freeze
 
-    def initialize(seed, on: "pointer")
+    def initialize(seed, on: "pointer", forks: true)
       @seed = seed
       @on = on
       @random = Random.new(seed)
@@ -38,6 +38,7 @@ module Fuzz
       @stock = []
       @hot = nil
       @ractors = chance(12)
+      @forks = forks && !@ractors
       @number = 0
       @around = []
     end
@@ -94,7 +95,8 @@ module Fuzz
     def weights
       @weights ||= begin
         weights = @on == "autopointer" ? WEIGHTS.slice(*STOCK) : WEIGHTS
-        @ractors ? weights.except(*NOT_WITH_RACTORS) : weights.except(:ractor)
+        weights = @ractors ? weights.except(*NOT_WITH_RACTORS) : weights.except(:ractor)
+        @forks ? weights : weights.except(:fork_it)
       end
     end
 
@@ -202,7 +204,7 @@ module Fuzz
     def frees
       return %i[direct super] if @on == "autopointer"
 
-      Source::FREES.keys + %i[direct super super] - (@ractors ? %i[forks] : [])
+      Source::FREES.keys + %i[direct super super] - (@forks ? [] : %i[forks])
     end
 
     # Whether the class, or one it inherits from, has what is asked for.

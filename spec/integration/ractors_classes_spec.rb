@@ -101,7 +101,8 @@ RSpec.describe "in a Ractor," do
   end
 
   {"release" => %i[fork parent], "discard" => %i[parent]}.each do |policy, releasers|
-    it "a pointer is released by the #{releasers.join(" and the ")} when the process forks, with :#{policy}" do
+    it "a pointer is released by the #{releasers.join(" and the ")} when the process forks, with :#{policy}",
+       :fork_while_allocating do
       child = run_ruby(<<~RUBY)
         Warning[:experimental] = false
         class Forked < Handle
