@@ -19,7 +19,8 @@ module Fuzz
       @seed = Random.new_seed % (1 << 32)
       @jobs = Etc.nprocessors
       @faults = 3
-      @shrink = @forks = true
+      @shrink = true
+      @without = []
       parser.parse!(arguments)
       @programs ||= 1 << 60 if @seconds
       @programs ||= 3000
@@ -58,7 +59,9 @@ module Fuzz
                    "are pointers) or autopointer (as ffi has it); without this all but the last") { |on| @on = on }
         options.on("--jobs N", Integer, "programs at a time (#{@jobs})") { |n| @jobs = n }
         options.on("--faults N", Integer, "ends after so many different ones (#{@faults})") { |n| @faults = n }
-        options.on("--no-forks", "makes programs that do not fork") { @forks = false }
+        options.on("--without KIND", %i[forks stress], "forks or stress (a collection at every allocation)") do |kind|
+          @without << kind
+        end
         options.on("--no-shrink", "leaves what fails as it is") { @shrink = false }
         options.on("--plant NAME", "a fault from spec/fuzz/plants, to see that it is found") do |name|
           @plant = File.join(PLANTS, "#{name}.rb")
@@ -76,7 +79,7 @@ module Fuzz
     # The seed of number `seed` says all there is to a program, and where it runs.
     def program(seed)
       on = @on || { 0 => "replaced", 1 => "middle" }.fetch(seed % 5, "pointer")
-      Generator.new(seed, on: on, forks: @forks).program
+      Generator.new(seed, on: on, without: @without).program
     end
 
     def count(result)
@@ -100,7 +103,7 @@ module Fuzz
       "bin/fuzz #{options.join(" ")}"
     end
 
-    def same_kind = [*("--on #{@on}" if @on), *("--no-forks" unless @forks)]
+    def same_kind = [*("--on #{@on}" if @on), *@without.map { |kind| "--without #{kind}" }]
 
     def figures
       seconds = now - @started

@@ -28,7 +28,8 @@ module Fuzz
     # Methods of ffi that are called in the midst of others.
     MIDST = { "FFI::Pointer" => %i[initialize address null? read_int ==], "FFI::AutoPointer" => %i[initialize] }.freeze
 
-    def initialize(seed, on: "pointer", forks: true)
+    # Of `without`, :forks and :stress, there is nothing in the program.
+    def initialize(seed, on: "pointer", without: [])
       @seed = seed
       @on = on
       @random = Random.new(seed)
@@ -38,7 +39,7 @@ module Fuzz
       @stock = []
       @hot = nil
       @ractors = chance(12)
-      @forks = forks && !@ractors
+      @without = @ractors ? [:forks, *without] : without
       @number = 0
       @around = []
     end
@@ -96,7 +97,7 @@ module Fuzz
       @weights ||= begin
         weights = @on == "autopointer" ? WEIGHTS.slice(*STOCK) : WEIGHTS
         weights = @ractors ? weights.except(*NOT_WITH_RACTORS) : weights.except(:ractor)
-        @forks ? weights : weights.except(:fork_it)
+        weights.except(*{ forks: :fork_it, stress: :stress_do }.values_at(*@without))
       end
     end
 
@@ -204,7 +205,7 @@ module Fuzz
     def frees
       return %i[direct super] if @on == "autopointer"
 
-      Source::FREES.keys + %i[direct super super] - (@forks ? [] : %i[forks])
+      Source::FREES.keys + %i[direct super super] - @without
     end
 
     # Whether the class, or one it inherits from, has what is asked for.
