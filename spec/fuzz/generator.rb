@@ -18,9 +18,9 @@ module Fuzz
     STOCK = %i[make free_it drop by_hand autorelease ask collect define thread join pass].freeze
     # What is no pointer, but has one.
     OTHERS = %i[owner record].freeze
-    # With Ractors there are none of these: Ruby 3.3 stands still where a thread ends beside one, and where a process is
-    # forked beside one that ends.
-    NOT_WITH_RACTORS = %i[thread schedule timeout fork_it].freeze
+    # With Ractors there are none of these, nor forks: Ruby 3.3 stands still where a thread ends beside one, and where a
+    # process is forked beside one that ends.
+    NOT_WITH_RACTORS = %i[thread schedule timeout].freeze
     BLOCKS = %i[
       open_it use thread fiber fork_it at_exit_do trap_do stub stress_do trace_point timeout schedule few_files
       no_memory deep
