@@ -159,14 +159,18 @@ module Fuzz
       @resources.each_value { |one| one.at_most_once = true }
     end
 
-    def pausing = @resources.each_value.select { |one| one.kind&.pauses? }
+    def pausing = @resources.each_value.select { |one| pauses?(one.kind) }
     def ending = @resources.each_value.select { |one| cut_off?(one.kind) }
 
-    # Whether its methods may end the thread, or those of others that they free.
-    def cut_off?(kind)
+    def stops?(kind) = pauses?(kind) || cut_off?(kind)
+    def pauses?(kind) = within?(kind, &:pauses?)
+    def cut_off?(kind) = within?(kind, &:ends?)
+
+    # Whether that is what its methods do, or may be what those of others do that they free.
+    def within?(kind, &does)
       return false unless kind
 
-      kind.ends? || (kind.frees_others? && @kinds.each_value.any?(&:ends?))
+      does.call(kind) || (kind.frees_others? && @kinds.each_value.any?(&does))
     end
 
     # Ruby calls no other finalizer while a fiber is suspended in one, at the end of the process either.
@@ -229,7 +233,7 @@ module Fuzz
       links = program.all.filter_map { |step| [step[:as] || step[:of], step[:parent]] if step[:parent] }
       open = program.all.select { |step| threaded?(step) }.flat_map(&:pointers)
       open |= @also
-      open |= program.all.select { |step| cut_off?(@kinds[step[:class]]) || @kinds[step[:class]]&.pauses? }.map(&:makes)
+      open |= program.all.select { |step| stops?(@kinds[step[:class]]) }.map(&:makes)
       loop do
         more = links.select { |link| link.intersect?(open) }.flatten | open
         return more if more.size == open.size
