@@ -61,7 +61,8 @@ RSpec.describe "bin/fuzz", if: GCLevel::CURRENT == "normal" do
     374_174_272 => "a limit of files within another", 2_615_308_739 => "a fiber that stays where there are few files",
     1_929_714_347 => "a throw in the place of a timeout", 2_627_734_950 => "a pointer made in the midst of a step",
     2_903_669_377 => "an owner that is dropped at the end of the stack",
-    818_267_955 => "a release that frees another, whose free stays in its fiber"
+    818_267_955 => "a release that frees another, whose free stays in its fiber",
+    4_091_591_104 => "a thread that ends in a release of the queue that it drains"
   }.each do |seed, found|
     it "has nothing to say of #{found} any more" do
       output, fine = fuzz("--seed", seed.to_s, "--programs", "1")

@@ -146,12 +146,16 @@ module Fuzz
       cut_short(step)
     end
 
-    # A collection comes in any step, and a release that it has run may have paused for ever.
+    # A collection comes in any step, and a release that it has run may have paused for ever, or ended with the thread.
     def cut_short(step)
-      [*[*step.pointers, step.makes, *@also].filter_map { |name| @resources[name] }, *pausing, *ending].each do |resource|
+      named = [*step.pointers, step.makes, *@also].filter_map { |name| @resources[name] }
+      [*named, *pausing, *ending, *(dropped if threaded?(step))].each do |resource|
         resource.family.each { |one| one.at_most_once = one.open = true }
       end
     end
+
+    # What GC or a queue may be releasing, by what an interrupt can end. None comes into a C function.
+    def dropped = @resources.each_value.reject { |one| one.held || (one.kind&.release == :native && !one.by) }
 
     # Ruby has the main thread exit for another one, in the midst of whatever it does, a release for instance.
     def exit_elsewhere
