@@ -12,10 +12,10 @@ class Runner
   # Once it is ready, `known` is what it knows then.
   attr_reader :known
 
-  # `under`: a command to run it under.
-  def initialize(workload, contender, count, under: [])
+  # `under`: a command to run it under, and the environment it gets.
+  def initialize(workload, contender, count, under: [], environment: {})
     @command = [*under, RbConfig.ruby, "-I", LIB, WORKER, workload, contender, count.to_s]
-    @in, @out, @err, @waiter = Open3.popen3(*@command)
+    @in, @out, @err, @waiter = Open3.popen3(environment, *@command)
     @errors = Thread.new { @err.read }
     @known = answer
   end

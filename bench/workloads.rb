@@ -4,6 +4,7 @@
 module Workloads
   LIVE = "live"
   GROW = "grow"
+  WARM_UP = 1_000
 
   module_function
 
@@ -15,7 +16,7 @@ module Workloads
     when GROW then [{}, -> { grow(contender, count) }]
     else
       workload = all.fetch(name)
-      able = workload.call(contender, [count / 10, 8].max)
+      able = workload.call(contender, WARM_UP)
       # Each contender begins with the same number of collections ahead of it.
       GC.start
       [{ "able" => !!able }, -> { { "seconds" => clock { workload.call(contender, count) } } }]
