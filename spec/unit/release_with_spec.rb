@@ -182,6 +182,48 @@ RSpec.describe "release_with" do
       end
     end
 
+    # These have a releaser.
+    {
+      "with a parent" => ->(type, raw) { type.new(raw, parent: type.new(FFI::Pointer::NULL)) },
+      "with a size" => ->(type, raw) { type.new(raw, size: 8) },
+      "that has been used" => ->(type, raw) { type.new(raw).tap { |pointer| pointer.use { nil } } },
+      "with a child" => ->(type, raw) { type.new(raw).tap { |pointer| type.new(FFI::Pointer::NULL, parent: pointer) } }
+    }.each do |what, make|
+      it "a pointer #{what}, without any Ruby", :room do
+        log = in_child do |events|
+          pointer = make.call(Class.new(SafePointer) { release_with Oracle, :free }, events.raw)
+          events << ruby_calls { pointer.free }
+        end
+        expect(log).to eq [:released, []]
+      end
+
+      it "no pointer #{what} whose class has got a release since, until that is gone" do
+        log = in_child do |events|
+          type = Class.new(SafePointer) { release_with Oracle, :free }
+          pointers = [make.call(type, events.raw(:first)), make.call(type, events.raw(:last))]
+          function = type.method(:release)
+          type.define_singleton_method(:release, &ruby_release[:ruby])
+          pointers.first.free
+          type.define_singleton_method(:release, function)
+          pointers.last.free
+        end
+        expect(log).to eq [:ruby, %i[released first], %i[released last]]
+      end
+    end
+
+    it "no wrapped object that is more than an address: the class's release gets that very object" do
+      log = in_child do |events|
+        type = Class.new(SafePointer) { release_with Oracle, :free }
+        raw = Class.new(FFI::Pointer).new(events.raw)
+        pointer = type.new(raw)
+        asked = []
+        raw.define_singleton_method(:to_ptr) { asked << equal?(raw) && self }
+        pointer.free
+        events << asked
+      end
+      expect(log).to eq [:released, [true]]
+    end
+
     it "pointers made before it, too" do
       log = in_child do |events|
         type = Class.new(SafePointer) { define_singleton_method(:release, &ruby_release[:ruby]) }

@@ -4,12 +4,10 @@ use std::{cell::Cell, sync::Arc};
 
 use magnus::{
     DataTypeFunctions, Error, RClass, RModule, Ruby, Symbol, TryConvert, TypedData, Value,
-    prelude::*,
-    typed_data::Obj,
-    value::{Id, OpaqueId},
+    prelude::*, typed_data::Obj, value::Id,
 };
 
-use super::native_release::NativeRelease;
+use super::{RELEASE, native_release::NativeRelease};
 use crate::{
     ffi::native_function::NativeFunction,
     releaser::{
@@ -32,7 +30,7 @@ pub struct ClassInfo {
     pub reads_releaser: bool,
     /// Whether `super` in our constructor is ffi's.
     pub is_ffis_constructor: bool,
-    /// How `release` is called for the pointers of the class, if it has one.
+    /// How `release` is called for the pointers of the class, if it has one. Unknown where a C function releases them.
     pub release: Option<ReleaseName>,
     /// The C function that releases pointers of the class, if nothing of Ruby is to take part in it.
     pub native: Option<&'static NativeRelease>,
@@ -49,7 +47,7 @@ const LOOKS: usize = 8;
 
 /// What is known about `class`, and has guarded what came past the hooks.
 pub fn of(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
-    if let Some(known) = INFO.get(class.as_value()).and_then(data::wrapped) {
+    if let Some(known) = known(class.as_value()) {
         return Ok(known);
     }
     for _ in 1..LOOKS {
@@ -83,10 +81,14 @@ fn look(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
         }
         _ => None,
     };
+    let release = release.map(|name| match native {
+        Some(_) => ReleaseName::unknown(*RELEASE),
+        None => ReleaseName::new(Id::from(name).into(), changes),
+    });
     let info = ruby.obj_wrap(ClassInfo {
         reads_releaser,
         is_ffis_constructor,
-        release: release.map(|name| ReleaseName::new(Id::from(name).into(), changes)),
+        release,
         native,
         queue,
         is_callable_checked: Cell::new(false),
@@ -97,10 +99,9 @@ fn look(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
     Ok(info)
 }
 
-/// The name by which `class` is known to be asked for releases, without a look at it.
-pub fn known_release(class: Value) -> Option<OpaqueId> {
-    let info: Obj<ClassInfo> = data::wrapped(INFO.get(class)?)?;
-    info.release?.get()
+/// What is known about `class` without a look at it.
+pub fn known(class: Value) -> Option<Obj<ClassInfo>> {
+    INFO.get(class).and_then(data::wrapped)
 }
 
 /// Has `class` looked at again. Returns whether there may be pointers of it that a C function is to release.

@@ -3,7 +3,7 @@
 use magnus::{Error, Ruby, Value, prelude::*, typed_data::Obj, value::LazyId};
 
 use crate::{
-    ffi::native_function::NativeFunction,
+    ffi::{native_function::NativeFunction, pointer},
     holder::{self, RELEASE, class_info},
     releaser::{
         Message, Releaser,
@@ -36,16 +36,32 @@ fn send(ruby: &Ruby, releaser: Obj<Releaser>, held: Value) -> Result<(), Error> 
     if callable.is_nil() {
         return Ok(());
     }
-    let message = match releaser.message() {
-        Message::Call => *CALL,
-        // To look for another name takes Ruby code, out of which an interrupt may come, and the release would be lost.
-        Message::Release(name) => name
-            .get()
-            .or_else(|| class_info::known_release(callable))
-            .unwrap_or(*RELEASE),
+    let name = match releaser.message() {
+        Message::Call => Some(*CALL),
+        Message::Release(name) => name.get(),
     };
+    // To look at the class takes Ruby code, out of which an interrupt may come, and the release would be lost.
+    let known = match name {
+        Some(_) => None,
+        None => class_info::known(callable),
+    };
+    if let Some(release) = known.and_then(|info| info.native) {
+        if let Some(address) = address_alone(ruby, held) {
+            native(release.function, address);
+            return Ok(());
+        }
+    }
+    let name = name.or_else(|| known?.release?.get()).unwrap_or(*RELEASE);
     let _releasing = fiber::enter_release();
-    callable.funcall::<_, _, Value>(message, (held,)).map(drop)
+    callable.funcall::<_, _, Value>(name, (held,)).map(drop)
+}
+
+/// The address of `held`, if a class's `release` could ask it for nothing more.
+fn address_alone(ruby: &Ruby, held: Value) -> Option<usize> {
+    match pointer::is_address(ruby, held) {
+        Ok(true) => pointer::address(ruby, held).ok(),
+        _ => None,
+    }
 }
 
 /// Calls `body`, a method of the class's own, as the release of `pointer`. Returns what it returns.
