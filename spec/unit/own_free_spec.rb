@@ -133,6 +133,28 @@ RSpec.describe "a free of one's own" do
     end
   end
 
+  # As what has worked with AutoPointer.
+  {
+    "of a class with a release" => -> { Class.new(Handle) },
+    "of a class with a C function" => -> { Class.new(SafePointer) { release_with Oracle, :free } }
+  }.each do |what, make|
+    {
+      "" => -> {},
+      ", where another class has changed since" => -> { Class.new(SafePointer).define_singleton_method(:release) { |_| } }
+    }.each do |when_, change|
+      it "gives the pointer itself, #{what}, to its releaser#{when_}" do
+        log = in_child do |events|
+          pointers = [make.call.new(events.raw), make.call.new(events.raw, size: 8)]
+          pointers.each { |pointer| def pointer.free = @releaser.release(self) }
+          change.call
+          pointers.each { |pointer| 2.times { pointer.free } }
+          events << pointers.map(&:freed?)
+        end
+        expect(log).to eq [:released, :released, [true, true]]
+      end
+    end
+  end
+
   it "returns nil at once when it calls itself" do
     log = in_child do |events|
       type = handle_type do

@@ -211,6 +211,37 @@ RSpec.describe "release_with" do
       end
     end
 
+    {
+      "a release of its own" => [->(type) { type.define_singleton_method(:release, &ruby_release[:ruby]) }, :ruby],
+      "another function" => [->(type) { type.release_with Oracle, :free_at_gate }, :at_gate]
+    }.each do |what, (change, called)|
+      it "no pointer of a frozen class whose superclass has got #{what} since" do
+        log = in_child do |events|
+          type = Class.new(SafePointer) { release_with Oracle, :free }
+          frozen = Class.new(type)
+          pointers = [frozen.new(events.raw, size: 8), frozen.new(events.raw).tap { |pointer| pointer.use { nil } }]
+          frozen.freeze
+          change.call(type)
+          [*pointers, frozen.new(events.raw), frozen.new(events.raw, size: 8)].each(&:free)
+        end
+        expect(log).to eq [called, :released] * 4
+      end
+    end
+
+    it "a frozen class's pointer with a free of its own, into which an interrupt comes" do
+      log = in_child do |events|
+        type = Class.new(SafePointer) { release_with Oracle, :free; def free = super }
+        pointer = Class.new(type).freeze.new(events.raw, size: 8)
+        guard = SafePointer::Guard.method(:check).source_location.first
+        interrupt = TracePoint.new(:call) do |call|
+          interrupt.disable && raise(Interrupt) if call.method_id == :check && call.path == guard
+        end
+        interrupt.enable { pointer.free }
+        pointer.free
+      end
+      expect(log).to eq [:released]
+    end
+
     it "no wrapped object that is more than an address: the class's release gets that very object" do
       log = in_child do |events|
         type = Class.new(SafePointer) { release_with Oracle, :free }

@@ -8,11 +8,15 @@ use super::options;
 use crate::{
     ffi::{self, layout::Target},
     holder::{
-        self, Holder, attachment,
+        self, Holder, RELEASE, attachment,
         class_info::{self, ClassInfo},
     },
     release::{announce, give_away},
-    releaser::{Message, Parts, Releaser, family_member::is_released, release_name},
+    releaser::{
+        Message, Parts, Releaser,
+        family_member::is_released,
+        release_name::{self, ReleaseName},
+    },
     ruby::{class::class_of, errors, namespace},
     watch::{
         events,
@@ -188,6 +192,11 @@ fn release_callable(
         return Ok((options::callable(ruby, callable)?, Message::Call));
     }
     if let Some(release) = info.release {
+        // Who releases looks for the C function where the name is not known, and finds it if that is kept with the class.
+        let release = match info.native.and(class_info::known(class.as_value())) {
+            Some(_) => ReleaseName::unknown(*RELEASE),
+            None => release,
+        };
         Ok((class.as_value(), Message::Release(release)))
     } else if ruby.block_given() {
         Ok((ruby.block_proc()?.as_value(), Message::Call))

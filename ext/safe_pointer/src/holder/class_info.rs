@@ -1,13 +1,19 @@
 //! What is known about a pointer class, so that making a pointer need not ask.
 
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use magnus::{
     DataTypeFunctions, Error, RClass, RModule, Ruby, Symbol, TryConvert, TypedData, Value,
     prelude::*, typed_data::Obj, value::Id,
 };
 
-use super::{RELEASE, native_release::NativeRelease};
+use super::native_release::NativeRelease;
 use crate::{
     ffi::native_function::NativeFunction,
     releaser::{
@@ -30,7 +36,7 @@ pub struct ClassInfo {
     pub reads_releaser: bool,
     /// Whether `super` in our constructor is ffi's.
     pub is_ffis_constructor: bool,
-    /// How `release` is called for the pointers of the class, if it has one. Unknown where a C function releases them.
+    /// How `release` is called for the pointers of the class, if it has one.
     pub release: Option<ReleaseName>,
     /// The C function that releases pointers of the class, if nothing of Ruby is to take part in it.
     pub native: Option<&'static NativeRelease>,
@@ -38,6 +44,8 @@ pub struct ClassInfo {
     pub queue: Option<Arc<Jobs>>,
     /// Whether a release callable of one of its pointers has been looked at: those of the others come from the same code.
     pub is_callable_checked: Cell<bool>,
+    /// Whether the class has changed since. A frozen one keeps what it has, and its superclass may change.
+    is_stale: AtomicBool,
 }
 
 impl DataTypeFunctions for ClassInfo {}
@@ -81,17 +89,14 @@ fn look(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
         }
         _ => None,
     };
-    let release = release.map(|name| match native {
-        Some(_) => ReleaseName::unknown(*RELEASE),
-        None => ReleaseName::new(Id::from(name).into(), changes),
-    });
     let info = ruby.obj_wrap(ClassInfo {
         reads_releaser,
         is_ffis_constructor,
-        release,
+        release: release.map(|name| ReleaseName::new(Id::from(name).into(), changes)),
         native,
         queue,
         is_callable_checked: Cell::new(false),
+        is_stale: AtomicBool::new(false),
     });
     if native.is_some() && !class.is_frozen() {
         NATIVES.set(class.as_value(), ruby.qtrue().as_value())?;
@@ -99,19 +104,19 @@ fn look(ruby: &Ruby, class: RClass) -> Result<Obj<ClassInfo>, Error> {
     Ok(info)
 }
 
-/// What is known about `class` without a look at it.
+/// What is known about `class` without a look at it: nothing if it has changed.
 pub fn known(class: Value) -> Option<Obj<ClassInfo>> {
-    INFO.get(class).and_then(data::wrapped)
+    let info: Obj<ClassInfo> = data::wrapped(INFO.get(class)?)?;
+    (!info.is_stale.load(Relaxed)).then_some(info)
 }
 
 /// Has `class` looked at again. Returns whether there may be pointers of it that a C function is to release.
-pub fn forget(ruby: &Ruby, class: RClass) -> Result<bool, Error> {
+pub fn forget(class: RClass) -> Result<bool, Error> {
     release_name::forget_all();
-    if class.is_frozen() {
-        return Ok(true);
+    if let Some(info) = known(class.as_value()) {
+        info.is_stale.store(true, Relaxed);
     }
-    INFO.set(class.as_value(), ruby.qnil().as_value())?;
-    Ok(NATIVES.get(class.as_value()).is_some())
+    Ok(class.is_frozen() || NATIVES.get(class.as_value()).is_some())
 }
 
 fn native_function(ruby: &Ruby, class: RClass) -> Result<Option<NativeFunction>, Error> {

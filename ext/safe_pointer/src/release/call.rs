@@ -51,7 +51,8 @@ fn send(ruby: &Ruby, releaser: Obj<Releaser>, held: Value) -> Result<(), Error> 
             return Ok(());
         }
     }
-    let name = name.or_else(|| known?.release?.get()).unwrap_or(*RELEASE);
+    let known_name = || Some(known?.release?.name());
+    let name = name.or_else(known_name).unwrap_or(*RELEASE);
     let _releasing = fiber::enter_release();
     callable.funcall::<_, _, Value>(name, (held,)).map(drop)
 }

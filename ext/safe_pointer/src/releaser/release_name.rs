@@ -38,6 +38,11 @@ impl ReleaseName {
         Self::new(name, NonZeroU64::MAX)
     }
 
+    /// As it was looked up.
+    pub fn name(self) -> OpaqueId {
+        self.name
+    }
+
     /// `None` if it may be another one by now.
     pub fn get(self) -> Option<OpaqueId> {
         (self.changes.get() == CHANGES.load(Relaxed)).then_some(self.name)
